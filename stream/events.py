@@ -1,0 +1,291 @@
+"""The events that travel: one frozen, bounded type a topic.
+
+This file is the source of truth for `schemas/`: JSON Schemas and the AsyncAPI document are generated
+from these types (`python -m stream.contracts`), and a test fails when they differ.
+
+Rules of this file:
+
+- ids are opaque text of 1 to 128 characters without control characters; `{`, `}` and `:` mean nothing;
+- money is an integer in minor units of an ISO 4217 currency (`1299` EUR is 12.99 euro);
+- times are RFC 3339 with an offset;
+- readers ignore unknown fields, so a new optional field is not a break;
+- a fetched batch holds thousands of events, none of which can be part of a reference cycle: `gc=False`.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated, Literal
+
+from msgspec import Meta, Struct
+
+MAX_RECORD_BYTES = 1 << 20
+"""A record of more bytes than this is a dead letter before it is parsed."""
+
+MAX_LINES = 2_000
+"""Most lines a basket or an order may hold (the largest real order seen has 1,114)."""
+
+Id = Annotated[str, Meta(min_length=1, max_length=128, pattern=r"^[^\x00-\x1f\x7f]*$")]
+Text = Annotated[str, Meta(max_length=512)]
+Currency = Annotated[str, Meta(pattern=r"^[A-Z]{3}$")]
+Money = Annotated[int, Meta(ge=0, le=10**12)]
+Quantity = Annotated[int, Meta(ge=1, le=10_000)]
+Moment = Annotated[datetime, Meta(tz=True)]
+Duration = Annotated[str, Meta(max_length=32, pattern=r"^P(\d+W|(\d+D)?(T(\d+H)?(\d+M)?(\d+S)?)?)$")]
+Weight = Annotated[float, Meta(gt=0, le=1e6)]
+
+
+class Event(Struct, frozen=True, gc=False, omit_defaults=True):
+    """What every incoming event carries: its id, its time, and where it happened."""
+
+    event_id: Id
+    occurred_at: Moment
+
+
+class Line(Struct, frozen=True, gc=False):
+    """So many of one SKU at one price; `unit_price` is 0 where the source knows no prices."""
+
+    sku: Id
+    quantity: Quantity
+    unit_price: Money
+
+
+class OrderLine(Line, frozen=True, gc=False, omit_defaults=True):
+    """A line that was paid; `suggestion_id` says which suggestion it came from."""
+
+    suggestion_id: Id | None = None
+
+
+class Limits(Struct, frozen=True, gc=False, omit_defaults=True):
+    """What the shopper or the page asks for: at most so many offers, at most this price, never these."""
+
+    max_offers: Annotated[int, Meta(ge=0, le=50)] | None = None
+    max_price: Money | None = None
+    exclude_skus: Annotated[list[Id], Meta(max_length=200)] = []
+
+
+class BasketUpdated(Event, frozen=True, gc=False, omit_defaults=True, kw_only=True):
+    """A basket as it is now: a full snapshot, never a delta. An emptied basket has no lines."""
+
+    channel: Id
+    basket_id: Id
+    currency: Currency
+    lines: Annotated[list[Line], Meta(max_length=MAX_LINES)]
+    store_id: Id | None = None
+    version: Annotated[int, Meta(ge=0, le=2**53)] | None = None
+    customer_id: Id | None = None
+    limits: Limits | None = None
+    register_id: Id | None = None
+
+
+class OrderPlaced(Event, frozen=True, gc=False, omit_defaults=True, kw_only=True):
+    """A paid order: the unit that co-purchase counts are made of."""
+
+    channel: Id
+    order_id: Id
+    currency: Currency
+    lines: Annotated[list[OrderLine], Meta(min_length=1, max_length=MAX_LINES)]
+    store_id: Id | None = None
+    basket_id: Id | None = None
+    customer_id: Id | None = None
+
+
+class ReturnedLine(Struct, frozen=True, gc=False):
+    """So many of one SKU came back."""
+
+    sku: Id
+    quantity: Quantity
+
+
+class OrderReturned(Event, frozen=True, gc=False, omit_defaults=True, kw_only=True):
+    """Lines of an order that came back, or (`cancelled`) an order that never was; no lines means all."""
+
+    channel: Id
+    order_id: Id
+    reason: Literal["returned", "cancelled"]
+    lines: Annotated[list[ReturnedLine], Meta(max_length=MAX_LINES)] = []
+    store_id: Id | None = None
+
+
+class Range(Struct, frozen=True, gc=False):
+    """Where a product stands in its range: a higher rung is the better one."""
+
+    id: Id
+    rung: Annotated[int, Meta(ge=0, le=1_000)]
+
+
+class Complement(Struct, frozen=True, gc=False, omit_defaults=True):
+    """A product the catalogue names as going with this one."""
+
+    sku: Id
+    weight: Weight = 1.0
+
+
+class AfterPurchase(Struct, frozen=True, gc=False):
+    """A product to offer so long (ISO 8601 duration) after this one was bought, on this channel."""
+
+    sku: Id
+    after: Duration
+    channel: Literal["email", "sms", "push"]
+
+
+FeatureValue = bool | Annotated[float, Meta(ge=-1e15, le=1e15)] | Annotated[str, Meta(max_length=128)]
+
+
+class ProductUpdated(Event, frozen=True, gc=False, omit_defaults=True, kw_only=True):
+    """A product as the catalogue knows it now. A record without a value delists the product in its key."""
+
+    sku: Id
+    title: Text
+    kind: Literal["physical", "consumable", "service", "subscription"]
+    category: Annotated[list[Annotated[str, Meta(max_length=128)]], Meta(max_length=10)]
+    price: Money
+    currency: Currency
+    channel: Id | None = None
+    store_id: Id | None = None
+    cost: Money | None = None
+    range: Range | None = None
+    features: Annotated[
+        dict[Annotated[str, Meta(max_length=128)], FeatureValue], Meta(max_length=100)
+    ] = {}
+    complements: Annotated[list[Complement], Meta(max_length=100)] = []
+    after_purchase: Annotated[list[AfterPurchase], Meta(max_length=50)] = []
+    in_stock: bool = True
+    available_from: Moment | None = None
+    available_until: Moment | None = None
+    active: bool = True
+
+
+class Consents(Struct, frozen=True, gc=False):
+    """The channels the customer agreed to be contacted on after a purchase."""
+
+    email: bool = False
+    sms: bool = False
+    push: bool = False
+
+
+class QuietHours(Struct, frozen=True, gc=False):
+    """Local times between which the customer is left alone; may span midnight."""
+
+    start: Annotated[str, Meta(pattern=r"^([01]\d|2[0-3]):[0-5]\d$")]
+    end: Annotated[str, Meta(pattern=r"^([01]\d|2[0-3]):[0-5]\d$")]
+
+
+class Preferences(Struct, frozen=True, gc=False, omit_defaults=True):
+    """`max_step`: largest acceptable price factor of an upsell (1.2 is 20 % dearer)."""
+
+    max_step: Annotated[float, Meta(ge=1.0, le=100.0)] | None = None
+    excluded_categories: Annotated[list[Annotated[str, Meta(max_length=128)]], Meta(max_length=100)] = []
+
+
+class CustomerUpdated(Event, frozen=True, gc=False, omit_defaults=True, kw_only=True):
+    """What the customer data platform knows: aliases, consents, preferences, a tier set by hand."""
+
+    customer_id: Id
+    channel: Id | None = None
+    store_id: Id | None = None
+    aliases: Annotated[list[Id], Meta(max_length=50)] = []
+    consents: Consents = Consents()
+    time_zone: Annotated[str, Meta(max_length=64)] | None = None
+    quiet_hours: QuietHours | None = None
+    preferences: Preferences = Preferences()
+    tier_override: Id | None = None
+
+
+class CustomerErased(Event, frozen=True, gc=False, omit_defaults=True, kw_only=True):
+    """A customer asked to be forgotten."""
+
+    customer_id: Id
+    channel: Id | None = None
+    store_id: Id | None = None
+
+
+class SuggestionFeedback(Event, frozen=True, gc=False, omit_defaults=True, kw_only=True):
+    """What became of an offer on the shopper's side."""
+
+    channel: Id
+    suggestion_id: Id
+    offer_id: Id
+    action: Literal["shown", "clicked", "added", "dismissed"]
+    store_id: Id | None = None
+
+
+# ---- what we publish -------------------------------------------------------------------------------
+
+
+class Cause(Struct, frozen=True, gc=False):
+    """The record this suggestion answers."""
+
+    topic: str
+    partition: int
+    offset: int
+    event_id: str
+
+
+class Reason(Struct, frozen=True, gc=False):
+    """Why an offer was made: a code, the numbers behind it, and a sentence for people."""
+
+    code: Literal["CO_PURCHASE", "COMPLEMENT", "NEXT_RUNG"]
+    evidence: dict[str, int | float | str]
+    text: str
+
+
+class Rung(Struct, frozen=True, gc=False):
+    """One rung of the fare grid: every rung names every feature of the range; `false` is not included."""
+
+    sku: str
+    rung: int
+    price: int
+    features: dict[str, bool | float | str]
+
+
+class Offer(Struct, frozen=True, gc=False, omit_defaults=True, kw_only=True):
+    """One product to add (`cross_sell`) or to take instead of a line (`upsell`, see `replaces_sku`)."""
+
+    offer_id: str
+    kind: Literal["upsell", "cross_sell", "buy_again", "threshold"]
+    sku: str
+    score: float
+    reason: Reason
+    title: str | None = None
+    price: int | None = None
+    replaces_sku: str | None = None
+    price_step: int | None = None
+    ladder: list[Rung] = []
+
+
+class Suppressed(Struct, frozen=True, gc=False):
+    """A candidate that was not offered, and the code that says why."""
+
+    sku: str
+    code: str
+
+
+class Suggestion(Struct, frozen=True, gc=False, kw_only=True):
+    """The answer to one cause. No offers is an answer too; `suppressed` then says why."""
+
+    suggestion_id: str
+    cause: Cause
+    basket_id: str | None
+    order_id: str | None
+    customer_id: str | None
+    timing: Literal["in_basket", "post_purchase"]
+    currency: str
+    occurred_at: datetime
+    valid_until: datetime
+    tier: str
+    arm: Literal["treated", "control"]
+    policy_version: str
+    offers: list[Offer]
+    suppressed: list[Suppressed]
+
+
+class TierChanged(Struct, frozen=True, gc=False, kw_only=True, rename={"from_tier": "from", "to_tier": "to"}):
+    """A customer moved between tiers; `spend` in minor units a currency, over `window_days`."""
+
+    event_id: str
+    customer_id: str
+    from_tier: str
+    to_tier: str
+    spend: dict[str, int]
+    window_days: int
