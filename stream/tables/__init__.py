@@ -1,0 +1,1 @@
+"""Redis-backed tables: exact, batched, asynchronous. Redis is the truth; Kafka's committed offset is a hint."""

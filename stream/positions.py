@@ -1,0 +1,105 @@
+"""Where to read from, and what may be committed: Redis decides, Kafka's committed offset is a hint.
+
+Implements the transport's `Positions` for the topics whose records change counts (`fenced`). For the other topics, whose
+records may be handled twice without harm, Kafka's committed offset stands.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping, Set
+
+from faust.types import TP
+
+from stream.errors import OperatorError
+from stream.tables.fences import Owner
+from stream.tables.tables import Tables
+
+Offsets = Callable[[Set[TP]], Awaitable[Mapping[TP, int]]]
+
+
+class TablePositions:
+    """The partitions this worker owns. `earliest` and `ends` ask the broker for the bounds of partitions."""
+
+    def __init__(
+        self,
+        tables: Tables,
+        fenced: Mapping[str, Callable[[Owner, int], Awaitable[None]] | None],
+        earliest: Offsets,
+        ends: Offsets,
+    ) -> None:
+        self._tables = tables
+        self._fenced = fenced
+        self._earliest, self._ends = earliest, ends
+        self._owners: dict[TP, Owner] = {}
+
+    def owner(self, topic: str, partition: int) -> Owner:
+        """The owner of an assigned partition of a fenced topic."""
+        return self._owners[TP(topic, partition)]
+
+    def owners(self, topic: str) -> list[Owner]:
+        """The owned partitions of a topic, in order."""
+        return [owner for tp, owner in sorted(self._owners.items()) if tp.topic == topic]
+
+    async def start_at(self, committed: Mapping[TP, int | None], generation: int) -> dict[TP, int]:
+        """Take a new epoch for each fenced partition and start where the tables need it.
+
+        Raises OperatorError when the log and the tables cannot belong together.
+        """
+        fenced = {tp for tp in committed if tp.topic in self._fenced}
+        if not fenced:
+            return {}
+        earliest, ends = await self._earliest(fenced), await self._ends(fenced)
+        starts = {}
+        for tp in sorted(fenced):
+            owner = await self._tables.fences.take(tp.topic, tp.partition)
+            start = _start(owner, committed[tp], earliest[tp], ends[tp])
+            owner.position = start - 1
+            self._owners[tp] = owner
+            starts[tp] = start
+        return starts
+
+    async def before_commit(self, offsets: Mapping[TP, int]) -> Mapping[TP, int]:
+        """Bring every tag up to what is about to be committed; commits no further than the tables are."""
+        allowed = dict(offsets)
+        for tp, offset in sorted(offsets.items()):
+            if tp.topic not in self._fenced:
+                continue
+            owner = self._owners.get(tp)
+            if owner is None:
+                del allowed[tp]
+                continue
+            async with owner.lock:
+                last, watermark = owner.watermark_at(offset - 1)
+                await self._tables.fences.move(owner, offset - 1, watermark)
+            after = self._fenced[tp.topic]
+            if after is not None:
+                await after(owner, offset)
+        return allowed
+
+    async def revoked(self, tps: Set[TP]) -> None:
+        """Forget partitions that are no longer ours."""
+        for tp in tps:
+            self._owners.pop(tp, None)
+
+
+def _start(owner: Owner, committed: int | None, earliest: int, end: int) -> int:
+    """min(committed, lowest fence + 1), or a clear refusal."""
+    lowest, source = owner.lowest_fence, owner.source
+    if owner.caught_up_at >= end:
+        raise OperatorError(
+            f"The tables have applied {source} up to offset {owner.caught_up_at}, but the log ends at {end}:"
+            " it is not the log they were made from.",
+            "Point the worker at the right Kafka, or use another BASKETSTREAM_NAMESPACE and BASKETSTREAM_GROUP.",
+        )
+    if committed and owner.caught_up_at < 0:
+        raise OperatorError(
+            f"The tables are empty, but {source} was read up to offset {committed}: Redis lost its data.",
+            "Restore Redis from its append-only file, or start again from the log with `basketstream tables rebuild`.",
+        )
+    start = lowest + 1 if committed is None else min(committed, lowest + 1)
+    if start < earliest and lowest + 1 < earliest and owner.caught_up_at >= 0:
+        raise OperatorError(
+            f"The tables need {source} from offset {lowest + 1}, but the log begins at {earliest}.",
+            "Lengthen the topic's retention; `basketstream tables rebuild` starts again from what the log still holds.",
+        )
+    return max(start, earliest)

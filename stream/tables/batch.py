@@ -1,0 +1,191 @@
+"""The fenced batch: signed orders become coalesced deltas, one script call a tag, applied once each."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+import msgspec
+
+from stream.tables.deltas import TagDeltas, WeightedOrder, co_purchase_deltas
+from stream.tables.fences import STRADDLES, Owner
+from stream.tables.ids import customer_id, tag_of
+from stream.tables.keys import Keys
+from stream.tables.store import Script, Store
+
+MAX_PAIRS_A_TAG = 600
+"""Directed pairs a tag gets in one script call on average: a call stays near a thousand operations, so that
+reads wait two milliseconds at most."""
+
+
+class AccountEntry(NamedTuple):
+    """A change of a customer's account: `orders` and `spend` in `pane`."""
+
+    customer: str
+    pane: int
+    currency: str
+    spend: int
+    orders: int
+
+
+class Change(NamedTuple):
+    """What one record does to the tables: the orders it counts or takes away, and the account it changes."""
+
+    offset: int
+    orders: tuple[WeightedOrder, ...]
+    account: AccountEntry | None = None
+
+    @property
+    def pairs(self) -> int:
+        """Directed pairs, before coalescing."""
+        return sum((len(order.skus) // 8) ** 2 for order in self.orders)
+
+
+class TierTable(NamedTuple):
+    """Tier names, lowest first, and (rise, keep) marks in minor units from the second tier on.
+
+    A tier is reached at `rise` and held down to `keep`, 8/10 of it: a customer at the edge does not flicker.
+    """
+
+    names: tuple[str, ...]
+    marks: tuple[tuple[int, int], ...]
+
+    @classmethod
+    def of(cls, table: Sequence[tuple[str, int]]) -> TierTable:
+        """From the (name, threshold) pairs of the settings; `keep` is the least spend with spend*10 >= threshold*8."""
+        return cls(tuple(n for n, _ in table), tuple((up, -(-up * 8 // 10)) for _, up in table[1:]))
+
+    def packed(self) -> bytes:
+        """As the scripts read it."""
+        return msgspec.msgpack.encode(self.marks)
+
+
+class Applied(NamedTuple):
+    """What applying a batch did: directed pair updates made, and the tags that posted to the outbox."""
+
+    pair_updates: int
+    posted_tags: list[int]
+
+
+class FencedBatch:
+    """Applies changes of one partition under one fence."""
+
+    def __init__(self, store: Store, keys: Keys, tags: int, tiers: TierTable) -> None:
+        self._store, self._keys, self._tags = store, keys, tags
+        self._tiers = tiers.packed()
+        self._sku_keys: dict[bytes, tuple[bytes, bytes]] = {}
+
+    async def apply(
+        self, owner: Owner, fence: str, changes: Sequence[Change], watermark: int
+    ) -> Applied:
+        """Apply changes in offset order, each tag exactly once however often this is repeated.
+
+        Raises Superseded, StateLost, StateUnavailable.
+        """
+        updates, posted = 0, []
+        for step in _steps(changes, MAX_PAIRS_A_TAG * self._tags):
+            first, last = step[0].offset, step[-1].offset
+            pending = {tag: (first, script_parts) for tag, script_parts in self._shares(step).items()}
+            while pending:
+                tags = sorted(pending)
+                answers = await self._store.scripts(
+                    [self._script(owner, fence, tag, *pending[tag], last, watermark) for tag in tags]
+                )
+                behind: dict[int, int] = {}
+                for tag, answer in zip(tags, answers, strict=True):
+                    if owner.settle(fence, tag, answer, last) == STRADDLES:
+                        behind[tag] = int(answer[1])
+                    elif int(answer[0]) == 0:
+                        updates += len(pending[tag][1].entries) // 12
+                        if int(answer[1]):
+                            posted.append(tag)
+                pending = self._remainders(step, behind)
+        return Applied(updates, posted)
+
+    def _remainders(self, step: Sequence[Change], behind: dict[int, int]) -> dict[int, tuple[int, _Share]]:
+        """For tags whose fence lies inside the step: what they still lack."""
+        remainders = {}
+        for tag, fence in behind.items():
+            share = self._shares([change for change in step if change.offset > fence]).get(tag)
+            remainders[tag] = (fence + 1, share or _Share([], b"", b"", []))
+        return remainders
+
+    def _shares(self, changes: Sequence[Change]) -> dict[int, _Share]:
+        orders = [order for change in changes for order in change.orders]
+        shares = {d.tag: _Share.of(d) for d in co_purchase_deltas(orders, self._tags)}
+        for ident, name, entries in _accounts(changes):
+            share = shares.setdefault(tag_of(ident, self._tags), _Share([], b"", b"", []))
+            share.customers.append((ident, name, entries))
+        return shares
+
+    def _script(
+        self, owner: Owner, fence: str, tag: int, first: int, share: _Share, last: int, watermark: int
+    ) -> Script:
+        keys = self._keys
+        names = [keys.fences(tag), keys.order_counts(tag), keys.tiers(tag), keys.due(tag), keys.outbox(tag)]
+        for sku in share.skus:
+            names.extend(self._keys_of(tag, sku))
+        for ident, _, _ in share.customers:
+            names += [keys.customer(tag, ident), keys.spend(tag, ident)]
+        return Script(
+            "apply",
+            names,
+            [
+                *(owner.source, owner.epochs[tag], fence, first, last, owner.known_fence(fence, tag)),
+                *(watermark, len(share.skus), share.headers, share.entries),
+                msgspec.msgpack.encode(share.customers) if share.customers else b"",
+                *(self._tiers, f"{fence}/{last}"),
+            ],
+        )
+
+    def _keys_of(self, tag: int, sku: bytes) -> tuple[bytes, bytes]:
+        made = self._sku_keys.get(sku)
+        if made is None:
+            if len(self._sku_keys) > 1 << 18:
+                self._sku_keys.clear()
+            made = (self._keys.partners(tag, sku), self._keys.packed(tag, sku))
+            self._sku_keys[sku] = made
+        return made
+
+
+class _Share(NamedTuple):
+    skus: list[bytes]
+    headers: bytes
+    entries: bytes
+    customers: list[tuple[bytes, str, list[tuple[str, str, str]]]]
+
+    @classmethod
+    def of(cls, deltas: TagDeltas) -> _Share:
+        return cls(deltas.skus, deltas.headers, deltas.entries, [])
+
+
+def _steps(changes: Sequence[Change], max_pairs: int) -> Iterator[list[Change]]:
+    """Runs of changes of about `max_pairs` directed pairs."""
+    step: list[Change] = []
+    pairs = 0
+    for change in changes:
+        if step and pairs + change.pairs > max_pairs:
+            yield step
+            step, pairs = [], 0
+        step.append(change)
+        pairs += change.pairs
+    if step:
+        yield step
+
+
+def _accounts(changes: Sequence[Change]) -> list[tuple[bytes, str, list[tuple[str, str, str]]]]:
+    """(id, name, entries (pane, 'o' or currency, delta)) of each customer, in the order first seen."""
+    sums: dict[str, dict[tuple[int, str], int]] = {}
+    for change in changes:
+        if change.account is None:
+            continue
+        customer, pane, currency, spend, orders = change.account
+        account = sums.setdefault(customer, {})
+        for what, delta in (("o", orders), (currency, spend)):
+            if delta:
+                account[pane, what] = account.get((pane, what), 0) + delta
+    return [
+        (customer_id(name), name, [(str(pane), what, str(d)) for (pane, what), d in entries.items() if d])
+        for name, entries in sums.items()
+    ]
+

@@ -1,0 +1,58 @@
+"""The dictionary: which SKU an id stands for. Written once, checked for collisions, never changed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from stream.tables.ids import sku_id, tag_of
+from stream.tables.keys import Keys
+from stream.tables.store import Store
+
+
+class Dictionary:
+    """SKU ids and SKUs. What this worker has seen it does not ask again."""
+
+    def __init__(self, store: Store, keys: Keys, tags: int) -> None:
+        self._store, self._keys, self._tags = store, keys, tags
+        self._skus: dict[bytes, str] = {}
+
+    async def remember(self, skus: Iterable[str]) -> set[str]:
+        """Write the new ones down; returns those whose id already stands for another SKU."""
+        new: dict[int, list[str]] = {}
+        collisions = set()
+        for sku in sorted(set(skus)):
+            ident = sku_id(sku)
+            held = self._skus.get(ident)
+            if held is None:
+                new.setdefault(tag_of(ident, self._tags), []).append(sku)
+            elif held != sku:
+                collisions.add(sku)
+        commands = []
+        for tag, mine in new.items():
+            key = self._keys.skus(tag)
+            commands += [("HSETNX", key, sku_id(sku), sku.encode()) for sku in mine]
+            commands.append(("HMGET", key, *map(sku_id, mine)))
+        answers = iter(await self._store.commands(commands))
+        for mine in new.values():
+            for _ in mine:
+                next(answers)
+            for sku, held_now in zip(mine, next(answers), strict=True):
+                self._skus[sku_id(sku)] = held_now.decode()
+                if held_now.decode() != sku:
+                    collisions.add(sku)
+        return collisions
+
+    async def names(self, idents: Sequence[bytes]) -> dict[bytes, str]:
+        """The SKU of each id; an id nobody wrote down is left out."""
+        unknown: dict[int, list[bytes]] = {}
+        for ident in dict.fromkeys(idents):
+            if ident not in self._skus:
+                unknown.setdefault(tag_of(ident, self._tags), []).append(ident)
+        answers = await self._store.commands(
+            [("HMGET", self._keys.skus(tag), *mine) for tag, mine in unknown.items()]
+        )
+        for mine, held in zip(unknown.values(), answers, strict=True):
+            for ident, sku in zip(mine, held, strict=True):
+                if sku is not None:
+                    self._skus[ident] = sku.decode()
+        return {ident: self._skus[ident] for ident in idents if ident in self._skus}

@@ -1,0 +1,109 @@
+"""Every Redis key there is. Nothing else in the package makes one.
+
+A key is `<namespace>:v1:{tNNN}:<family>...`: all keys of one tag share a cluster slot, so a script over one
+tag is atomic. Ids appear only as digests in hexadecimal.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+LAYOUT_VERSION = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Keys:
+    """The keys of one namespace."""
+
+    namespace: str
+
+    def layout(self) -> bytes:
+        """Hash: layout version, number of tags, pane length. Written at the first start, checked afterwards."""
+        return f"{self.namespace}:v{LAYOUT_VERSION}:{{layout}}".encode()
+
+    def prefix(self, tag: int) -> bytes:
+        """What every key of a tag begins with."""
+        return f"{self.namespace}:v{LAYOUT_VERSION}:{{t{tag:03d}}}:".encode()
+
+    def fences(self, tag: int) -> bytes:
+        """Hash: `<topic>/<partition>` -> `offset:watermark pane`; `.../e` -> epoch; `.../x<pane>` -> expiry."""
+        return self.prefix(tag) + b"fences"
+
+    def skus(self, tag: int) -> bytes:
+        """Hash: SKU id (8 bytes) -> SKU."""
+        return self.prefix(tag) + b"skus"
+
+    def order_counts(self, tag: int) -> bytes:
+        """Hash: SKU id -> orders in the window that hold it."""
+        return self.prefix(tag) + b"orders"
+
+    def partners(self, tag: int, sku_id: bytes) -> bytes:
+        """Sorted set: partner's SKU id -> orders in the window that hold both."""
+        return self.prefix(tag) + b"co:" + sku_id.hex().encode()
+
+    def packed(self, tag: int, sku_id: bytes) -> bytes:
+        """String: the best partners, packed for reading; deleted by every write to `partners`."""
+        return self.prefix(tag) + b"top:" + sku_id.hex().encode()
+
+    def claims(self, tag: int) -> bytes:
+        """Hash: order id (16 bytes) -> partition (4), offset (8), pane (4) of the record that placed it."""
+        return self.prefix(tag) + b"claims"
+
+    def panes(self, tag: int) -> bytes:
+        """Set of `<partition>:<pane>` that hold orders of this tag."""
+        return self.prefix(tag) + b"panes"
+
+    def closed(self, tag: int) -> bytes:
+        """Set of `<partition>:<pane>` that are being expired: a return comes too late for them."""
+        return self.prefix(tag) + b"closed"
+
+    def pane(self, tag: int, partition: int, pane: int) -> bytes:
+        """Hash, the order log: offset (8 bytes) -> packed order."""
+        return self.prefix(tag) + f"pane:{partition}:{pane}".encode()
+
+    def returns(self, tag: int, partition: int) -> bytes:
+        """Hash: offset (8 bytes) in `order-returned` -> what that return takes away; kept until committed."""
+        return self.prefix(tag) + f"returns:{partition}".encode()
+
+    def customer(self, tag: int, customer_id: bytes) -> bytes:
+        """Hash: `id`, `orders`, `t:<currency>` -> spend, both in the customer window."""
+        return self.prefix(tag) + b"customer:" + customer_id.hex().encode()
+
+    def spend(self, tag: int, customer_id: bytes) -> bytes:
+        """Hash: `<pane>:o` -> orders, `<pane>:<currency>` -> spend of that pane."""
+        return self.prefix(tag) + b"spend:" + customer_id.hex().encode()
+
+    def tiers(self, tag: int) -> bytes:
+        """Hash: customer id (16 bytes) -> position of the tier."""
+        return self.prefix(tag) + b"tiers"
+
+    def due(self, tag: int) -> bytes:
+        """Sorted set: customer id -> earliest pane of its spend, for the sweep."""
+        return self.prefix(tag) + b"due"
+
+    def profiles(self, tag: int) -> bytes:
+        """Hash: customer id -> source position (12 bytes), then the last customer-updated event."""
+        return self.prefix(tag) + b"profiles"
+
+    def products(self, tag: int) -> bytes:
+        """Hash: SKU id -> source position (12 bytes), then the last product-updated event, empty if delisted."""
+        return self.prefix(tag) + b"products"
+
+    def ladder(self, tag: int, range_id: bytes) -> bytes:
+        """Set of the SKU ids that were ever put in this range; the product itself says whether it still is."""
+        return self.prefix(tag) + b"range:" + range_id.hex().encode()
+
+    def outbox(self, tag: int) -> bytes:
+        """Hash: message id -> message; deleted after the broker acknowledged it."""
+        return self.prefix(tag) + b"outbox"
+
+    def everything(self) -> bytes:
+        """Pattern that matches every key of the namespace and no other."""
+        return f"{self.namespace}:v{LAYOUT_VERSION}:{{*".encode()
+
+    def parse(self, key: bytes) -> tuple[int, str, str]:
+        """(tag, family, rest) of a key; tag -1 for the layout."""
+        _, _, rest = key.decode().partition("}")
+        slot = key[key.index(b"{") + 1 : key.index(b"}")].decode()
+        family, _, ident = rest.removeprefix(":").partition(":")
+        return (int(slot[1:]) if slot[1:].isdigit() else -1), family, ident

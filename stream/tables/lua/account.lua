@@ -1,0 +1,68 @@
+-- A customer's account: spend and orders of the window, and the tier they make. Keys: tiers KEYS[3], due KEYS[4], outbox KEYS[5].
+
+-- Highest tier whose threshold `spend` reaches; tiers[i] = {rise, keep} of tier i, tier 0 needs nothing.
+local function risen(tiers, spend)
+  for i = #tiers, 1, -1 do
+    if spend >= tiers[i][1] then return i end
+  end
+  return 0
+end
+
+-- Highest tier, not above `held`, whose keep mark `spend` still reaches.
+local function kept(tiers, spend, held)
+  for i = held, 1, -1 do
+    if spend >= tiers[i][2] then return i end
+  end
+  return 0
+end
+
+-- Sets the tier from the account and posts the change; answers 1 if it changed.
+local function settle_tier(id, account, tiers, cause)
+  local held = tonumber(redis.call('HGET', KEYS[3], id) or '0')
+  if held > #tiers then held = #tiers end
+  local fields = redis.call('HGETALL', account)
+  local tier, spend = 0, {}
+  local name = ''
+  for i = 1, #fields, 2 do
+    if string.sub(fields[i], 1, 2) == 't:' then
+      local total = tonumber(fields[i + 1])
+      tier = math.max(tier, risen(tiers, total), kept(tiers, total, held))
+      spend[#spend + 1] = {string.sub(fields[i], 3), fields[i + 1]}
+    elseif fields[i] == 'id' then
+      name = fields[i + 1]
+    end
+  end
+  if tier == held then return 0 end
+  if tier == 0 then redis.call('HDEL', KEYS[3], id) else redis.call('HSET', KEYS[3], id, tier) end
+  redis.call('HSET', KEYS[5], cause .. '/' .. id, cmsgpack.pack({name, held, tier, spend}))
+  return 1
+end
+
+local function add(key, field, delta)
+  local total = redis.call('HINCRBY', key, field, delta)
+  if total == 0 then redis.call('HDEL', key, field) end
+  return total
+end
+
+-- Forgets an account that holds nothing any more.
+local function forget_if_empty(id, account, spend)
+  if redis.call('HGET', account, 'orders') or redis.call('HLEN', spend) > 0 then return end
+  redis.call('DEL', account)
+  redis.call('HDEL', KEYS[3], id)
+  redis.call('ZREM', KEYS[4], id)
+end
+
+-- customer: {id, name, {{pane, 'o' or currency, delta}, ...}}; answers the messages posted.
+local function change_account(customer, account, spend, tiers, cause)
+  local id = customer[1]
+  redis.call('HSET', account, 'id', customer[2])
+  for _, entry in ipairs(customer[3]) do
+    local pane, what, delta = entry[1], entry[2], entry[3]
+    add(spend, pane .. ':' .. what, delta)
+    add(account, what == 'o' and 'orders' or ('t:' .. what), delta)
+    redis.call('ZADD', KEYS[4], 'LT', pane, id)
+  end
+  local posted = settle_tier(id, account, tiers, cause)
+  forget_if_empty(id, account, spend)
+  return posted
+end

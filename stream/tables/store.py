@@ -1,0 +1,39 @@
+"""What the tables need of a store: plain commands and atomic scripts, many in one round trip.
+
+Two stores implement it, `RedisStore` and its twin `MemoryStore`; both pass the same contract suite.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Literal, NamedTuple, Protocol
+
+Arg = bytes | str | int | float
+Command = tuple[Any, ...]
+"""A Redis command: its name, then its arguments. Keys are made by `Keys` alone."""
+
+ScriptName = Literal["claim", "apply", "sweep", "move_fence", "take_return", "top_partners", "put_latest"]
+
+
+class Script(NamedTuple):
+    """One call of a script; all its keys are of one tag."""
+
+    name: ScriptName
+    keys: Sequence[bytes]
+    args: Sequence[Arg]
+
+
+class Store(Protocol):
+    """A pipelined Redis, or something that answers like one. Raises StateUnavailable when it cannot."""
+
+    async def commands(self, commands: Sequence[Command]) -> list[Any]:
+        """Run commands in order, one round trip; answers as RESP2 gives them, in bytes."""
+
+    async def scripts(self, scripts: Sequence[Script]) -> list[Any]:
+        """Run scripts in order, one round trip; each is atomic, the sequence is not.
+
+        Every script may be repeated safely: it is fenced, or repeating it changes nothing.
+        """
+
+    async def close(self) -> None:
+        """Let go of connections."""

@@ -1,0 +1,57 @@
+"""All tables of one namespace over one store."""
+
+from __future__ import annotations
+
+from stream.decisions.window import Window
+from stream.settings import Settings
+from stream.tables.batch import TierTable
+from stream.tables.catalogue import Catalogue
+from stream.tables.customers import Customers
+from stream.tables.dictionary import Dictionary
+from stream.tables.expiry import Expiry
+from stream.tables.fences import Fences
+from stream.tables.keys import Keys
+from stream.tables.layout import Layout, settle_layout
+from stream.tables.orders import Orders
+from stream.tables.outbox import Outbox
+from stream.tables.redis_store import RedisStore
+from stream.tables.store import Store
+
+
+class Tables:
+    """The tables, sharing a store, a layout and a tier table."""
+
+    def __init__(self, store: Store, settings: Settings) -> None:
+        self.store = store
+        self.keys = Keys(settings.namespace)
+        self.layout = Layout(
+            tags=settings.tags,
+            pane_s=settings.pane_s,
+            window_panes=settings.window_panes,
+            customer_window_panes=settings.customer_window_panes,
+        )
+        self.window = Window(settings.pane_s * 1_000, settings.window_panes)
+        self.customer_window = Window(settings.pane_s * 1_000, settings.customer_window_panes)
+        self.tiers = TierTable.of(settings.tier_table())
+        parts = (store, self.keys, settings.tags)
+        self.fences = Fences(*parts)
+        self.dictionary = Dictionary(*parts)
+        self.orders = Orders(*parts, self.window, self.tiers)
+        self.expiry = Expiry(*parts, self.window, self.fences, self.orders.batch)
+        self.customers = Customers(*parts, self.tiers)
+        self.catalogue = Catalogue(*parts)
+        window_days = settings.customer_window_panes * settings.pane_s // 86_400
+        self.outbox = Outbox(*parts, self.tiers, window_days)
+
+    @classmethod
+    def on_redis(cls, settings: Settings) -> Tables:
+        """The tables where the settings say; connects at the first use."""
+        return cls(RedisStore(settings.redis_url), settings)
+
+    async def open(self) -> bool:
+        """Check the layout, or write it for a new namespace; returns whether it was new. Raises OperatorError."""
+        return await settle_layout(self.store, self.keys, self.layout)
+
+    async def close(self) -> None:
+        """Let go of connections."""
+        await self.store.close()
