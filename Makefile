@@ -1,0 +1,67 @@
+# make demo    the main job on real orders on this machine
+# make test    everything a change has to pass
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+INSTALLED := $(VENV)/.installed
+ARGS ?=
+
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+.PHONY: help setup system demo test lint bench schemas scenarios constraints clean
+
+help: ## this list
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+
+setup: $(INSTALLED) ## .venv with the pinned packages and the command
+
+# Made again only when what is installed changed; the sources themselves are linked, not copied.
+$(INSTALLED): constraints.txt pyproject.toml
+	@scripts/system-packages python
+	$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed: make PYTHON=/path/to/python3.11" if sys.version_info < (3, 11) else 0)'
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --require-hashes -r constraints.txt
+	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
+	touch $@
+
+system:
+	@scripts/system-packages services
+
+demo: setup ## the main job on real orders; ARGS="--help" shows the choices
+	$(BIN)/basketstream demo $(ARGS)
+
+test: setup system lint ## lint, types and all tests; ARGS="tests/decisions -x" narrows the tests
+	$(BIN)/python -m pytest $(ARGS)
+
+lint: setup ## ruff and mypy
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+bench: setup ## throughput and latency on this machine
+	$(BIN)/python -m benchmarks $(ARGS)
+
+schemas: setup ## write schemas/ from the typed events
+	$(BIN)/python -m stream.contracts
+
+scenarios: setup ## the tests of the acceptance list alone
+	$(BIN)/python -m pytest -m "scenario or feature or fault" -v $(ARGS)
+
+# The header is ours; pip-compile keeps the versions that are pinned already unless ARGS="--upgrade".
+constraints: setup ## pin and hash the packages again
+	printf '%s\n' \
+	  '# Every package of every extra and of the build, pinned and hashed; written by `make constraints`.' \
+	  '# Installed with `pip install --require-hashes -r constraints.txt`.' > constraints.header
+	$(BIN)/pip-compile pyproject.toml --quiet --all-extras --all-build-deps --generate-hashes --allow-unsafe \
+	  --strip-extras --no-header --no-emit-index-url --no-emit-find-links --no-emit-options \
+	  --annotation-style=line --output-file constraints.txt $(ARGS)
+	grep -vxFf constraints.header constraints.txt > constraints.body
+	cat constraints.header constraints.body > constraints.txt
+	rm constraints.header constraints.body
+
+clean: ## what the commands above left in this folder
+	rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage htmlcov
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
