@@ -12,6 +12,7 @@ from stream.tables.fences import STRADDLES, Owner
 from stream.tables.ids import customer_id, tag_of
 from stream.tables.keys import Keys
 from stream.tables.store import Script, Store
+from stream.tables.wire import Account, pack_accounts
 
 MAX_PAIRS_A_TAG = 600
 """Directed pairs a tag gets in one script call on average: a call stays near a thousand operations, so that
@@ -113,9 +114,9 @@ class FencedBatch:
     def _shares(self, changes: Sequence[Change]) -> dict[int, _Share]:
         orders = [order for change in changes for order in change.orders]
         shares = {d.tag: _Share.of(d) for d in co_purchase_deltas(orders, self._tags)}
-        for ident, name, entries in _accounts(changes):
-            share = shares.setdefault(tag_of(ident, self._tags), _Share([], b"", b"", []))
-            share.customers.append((ident, name, entries))
+        for account in _accounts(changes):
+            share = shares.setdefault(tag_of(account.ident, self._tags), _Share([], b"", b"", []))
+            share.customers.append(account)
         return shares
 
     def _script(
@@ -125,15 +126,15 @@ class FencedBatch:
         names = [keys.fences(tag), keys.order_counts(tag), keys.tiers(tag), keys.due(tag), keys.outbox(tag)]
         for sku in share.skus:
             names.extend(self._keys_of(tag, sku))
-        for ident, _, _ in share.customers:
-            names += [keys.customer(tag, ident), keys.spend(tag, ident)]
+        for account in share.customers:
+            names += [keys.customer(tag, account.ident), keys.spend(tag, account.ident)]
         return Script(
             "apply",
             names,
             [
                 *(owner.source, owner.epochs[tag], fence, first, last, owner.known_fence(fence, tag)),
                 *(watermark, len(share.skus), share.headers, share.entries),
-                msgspec.msgpack.encode(share.customers) if share.customers else b"",
+                pack_accounts(share.customers),
                 *(self._tiers, f"{fence}/{last}"),
             ],
         )
@@ -152,7 +153,7 @@ class _Share(NamedTuple):
     skus: list[bytes]
     headers: bytes
     entries: bytes
-    customers: list[tuple[bytes, str, list[tuple[str, str, str]]]]
+    customers: list[Account]
 
     @classmethod
     def of(cls, deltas: TagDeltas) -> _Share:
@@ -173,8 +174,8 @@ def _steps(changes: Sequence[Change], max_pairs: int) -> Iterator[list[Change]]:
         yield step
 
 
-def _accounts(changes: Sequence[Change]) -> list[tuple[bytes, str, list[tuple[str, str, str]]]]:
-    """(id, name, entries (pane, 'o' or currency, delta)) of each customer, in the order first seen."""
+def _accounts(changes: Sequence[Change]) -> list[Account]:
+    """The changes of each customer's account, in the order first seen."""
     sums: dict[str, dict[tuple[int, str], int]] = {}
     for change in changes:
         if change.account is None:
@@ -185,7 +186,7 @@ def _accounts(changes: Sequence[Change]) -> list[tuple[bytes, str, list[tuple[st
             if delta:
                 account[pane, what] = account.get((pane, what), 0) + delta
     return [
-        (customer_id(name), name, [(str(pane), what, str(d)) for (pane, what), d in entries.items() if d])
+        Account(customer_id(name), name, [(str(pane), what, str(d)) for (pane, what), d in entries.items() if d])
         for name, entries in sums.items()
     ]
 

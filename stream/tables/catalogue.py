@@ -7,15 +7,14 @@ from collections.abc import Sequence
 import msgspec
 
 from stream.events import ProductUpdated
-from stream.tables.customers import position_of
 from stream.tables.ids import range_id, sku_id, tag_of
 from stream.tables.keys import Keys
 from stream.tables.store import Command, Script, Store
+from stream.tables.wire import POSITION_BYTES, Put, pack_puts, position_of
 
 DELISTED = b""
 """What stands in place of the event of a product that was taken out of the catalogue."""
 
-_POSITION_BYTES = 12
 _product = msgspec.json.Decoder(ProductUpdated).decode
 
 
@@ -36,15 +35,15 @@ class Catalogue:
         await self._store.commands(
             [self._range("SADD", p.range.id, sku) for _, sku, p, _ in products if p is not None and p.range]
         )
-        by_tag: dict[int, list[tuple[bytes, bytes, bytes]]] = {}
+        by_tag: dict[int, list[Put]] = {}
         for offset, sku, product, raw in products:
             ident = sku_id(sku)
             value = DELISTED if product is None else raw
-            put = (ident, position_of(partition, offset), value)
+            put = Put(ident, position_of(partition, offset), value)
             by_tag.setdefault(tag_of(ident, self._tags), []).append(put)
         answers = await self._store.scripts(
             [
-                Script("put_latest", [self._keys.products(tag)], [msgspec.msgpack.encode(puts)])
+                Script("put_latest", [self._keys.products(tag)], [pack_puts(puts)])
                 for tag, puts in by_tag.items()
             ]
         )
@@ -69,7 +68,7 @@ class Catalogue:
         events: list[bytes | None] = [None] * len(idents)
         for mine, answer in zip(by_tag.values(), answers, strict=True):
             for i, raw in zip(mine, answer, strict=True):
-                events[i] = None if raw is None else raw[_POSITION_BYTES:]
+                events[i] = None if raw is None else raw[POSITION_BYTES:]
         return events
 
     async def ladder_members(self, ranges: Sequence[str]) -> dict[str, list[bytes]]:

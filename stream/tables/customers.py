@@ -12,12 +12,12 @@ from stream.tables.batch import TierTable
 from stream.tables.ids import customer_id, tag_of
 from stream.tables.keys import Keys
 from stream.tables.store import Script, Store
+from stream.tables.wire import POSITION_BYTES, Put, pack_puts, position_of
 
 SWEEP_LIMIT = 100
 """Customers of a tag swept in one round."""
 
 _profile = msgspec.json.Decoder(CustomerUpdated).decode
-_POSITION_BYTES = 12
 
 
 class Known(NamedTuple):
@@ -48,7 +48,7 @@ class Customers:
         known = {}
         for i, mine in enumerate(by_tag.values()):
             for name, position, raw in zip(mine, answers[2 * i], answers[2 * i + 1], strict=True):
-                profile = _profile(raw[_POSITION_BYTES:]) if raw and len(raw) > _POSITION_BYTES else None
+                profile = _profile(raw[POSITION_BYTES:]) if raw and len(raw) > POSITION_BYTES else None
                 tier = self._name(position)
                 if profile is not None and profile.tier_override is not None:
                     tier = profile.tier_override
@@ -67,14 +67,14 @@ class Customers:
 
     async def put(self, partition: int, profiles: Sequence[tuple[int, str, bytes]]) -> None:
         """Store (offset, customer, event) unless a later record of that partition is there; b"" withdraws it."""
-        by_tag: dict[int, list[tuple[bytes, bytes, bytes]]] = {}
+        by_tag: dict[int, list[Put]] = {}
         for offset, name, raw in profiles:
             ident = customer_id(name)
-            put = (ident, position_of(partition, offset), raw)
+            put = Put(ident, position_of(partition, offset), raw)
             by_tag.setdefault(tag_of(ident, self._tags), []).append(put)
         await self._store.scripts(
             [
-                Script("put_latest", [self._keys.profiles(tag)], [msgspec.msgpack.encode(puts)])
+                Script("put_latest", [self._keys.profiles(tag)], [pack_puts(puts)])
                 for tag, puts in by_tag.items()
             ]
         )
@@ -106,7 +106,3 @@ class Customers:
             [ident, cutoff, self._tiers.packed(), f"sweep/{cutoff}"],
         )
 
-
-def position_of(partition: int, offset: int) -> bytes:
-    """A record's place as 12 sortable bytes."""
-    return partition.to_bytes(4, "big") + offset.to_bytes(8, "big")

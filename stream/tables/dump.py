@@ -92,7 +92,10 @@ async def _customers(tables: Tables, found: list[tuple[int, str, bytes]]) -> Asy
 
 async def _orders(tables: Tables, found: list[tuple[int, str, bytes]]) -> AsyncIterator[Row]:
     rows = []
-    panes = {key: int(rest.split(":")[1]) for _, rest, key in found}
+    closed = set()
+    async for _, members in _read(tables, "SMEMBERS", map(tables.keys.closed, range(tables.layout.tags))):
+        closed.update(member.decode() for member in members)
+    panes = {key: int(rest.split(":")[1]) for _, rest, key in found if rest not in closed}
     async for key, answer in _read(tables, "HGETALL", panes):
         for raw in answer[1::2]:
             record = unpack(raw)

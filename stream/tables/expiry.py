@@ -13,6 +13,7 @@ from stream.tables.keys import Keys
 from stream.tables.order_record import OrderRecord, unpack
 from stream.tables.orders import pane_member
 from stream.tables.store import Command, Store
+from stream.tables.wire import position_of
 
 STEP_ORDERS = 500
 """Orders taken away while the partition's lock is held; new orders wait no longer than that."""
@@ -30,19 +31,21 @@ class Expiry:
         self._fences, self._batch = fences, batch
 
     async def expire(self, owner: Owner, end: int) -> int:
-        """Take away the owner's panes that a window ending with pane `end` does not cover; returns the orders.
+        """Take away the owner's panes that a window ending with pane `end` does not cover; returns the orders walked.
 
-        Order of deletion: the counts of all tags, then the pane's orders and claims, and one pane later its fences.
+        Order of deletion: the counts of all tags, then, once the partition itself has come past the pane and so can
+        place no more orders in it, the pane's orders and claims, and one pane later its fences.
         Raises Superseded, StateLost, StateUnavailable.
         """
         if not owner.caught_up:
             return 0
-        cutoff = self._window.first_live(end)
+        cutoff = self._window.live(end).start
         gone = 0
         for pane in await self._expired_panes(owner, cutoff):
             gone += await self._expire_pane(owner, pane)
         if gone:
-            await self._fences.forget_expiry(owner, cutoff - 1)
+            passed = min(cutoff, self._window.live(owner.watermark).start)
+            await self._fences.forget_expiry(owner, passed - 1)
         return gone
 
     async def _expired_panes(self, owner: Owner, cutoff: int) -> list[int]:
@@ -70,9 +73,10 @@ class Expiry:
             async with owner.lock:
                 orders = await self._read(owner, pane)
                 if orders[-1][0] == walked:
-                    await self._drop(owner, pane, orders)
-                    return gone
-        await self._drop(owner, pane, orders)
+                    break
+        if pane < self._window.live(owner.watermark).start:
+            async with owner.lock:
+                await self._drop(owner, pane, orders)
         return gone
 
     async def _read(self, owner: Owner, pane: int) -> list[Logged]:
@@ -86,15 +90,27 @@ class Expiry:
             for field, record in zip(fields[::2], fields[1::2], strict=True)
         )
 
-    async def _drop(self, owner: Owner, pane: int, orders: Sequence[Logged]) -> None:
-        claims: dict[int, list[bytes]] = {}
-        for _, record in orders:
+    async def _own_claims(self, owner: Owner, orders: Sequence[Logged]) -> dict[int, list[bytes]]:
+        """Order ids by tag whose claim is still that of the logged record."""
+        placed: dict[int, list[tuple[bytes, bytes]]] = {}
+        for offset, record in orders:
             ident = order_id(record.order_id)
-            claims.setdefault(tag_of(ident, self._tags), []).append(ident)
+            position = position_of(owner.partition, offset)
+            placed.setdefault(tag_of(ident, self._tags), []).append((ident, position))
+        held = await self._store.commands(
+            [("HMGET", self._keys.claims(tag), *(ident for ident, _ in mine)) for tag, mine in placed.items()]
+        )
+        return {
+            tag: [i for (i, p), claim in zip(mine, claims, strict=True) if claim and claim.startswith(p)]
+            for (tag, mine), claims in zip(placed.items(), held, strict=True)
+        }
+
+    async def _drop(self, owner: Owner, pane: int, orders: Sequence[Logged]) -> None:
+        claims = await self._own_claims(owner, orders)
         member = pane_member(owner.partition, pane)
         commands: list[Command] = []
         for tag in range(self._tags):
-            if tag in claims:
+            if claims.get(tag):
                 commands.append(("HDEL", self._keys.claims(tag), *claims[tag]))
             commands += [
                 ("UNLINK", self._keys.pane(tag, owner.partition, pane)),

@@ -8,6 +8,8 @@ from typing import Any
 
 import msgspec
 
+from stream.tables.wire import Account, unpack_accounts, unpack_claims, unpack_puts
+
 Data = dict[bytes, Any]
 Keys = Sequence[bytes]
 Args = Sequence[Any]
@@ -47,16 +49,17 @@ def _claim(data: Data, keys: Keys, args: Args) -> list[Any]:
         return refusal
     names = msgspec.msgpack.decode(members)
     verdicts = b""
-    for order, offset, pane, number, record in msgspec.msgpack.decode(orders):
+    for order, offset, pane, live_from, number, record in unpack_claims(orders):
         claims = data.setdefault(keys[1], {})
         claim = claims.get(order)
-        if claim is None:
-            claims[order] = partition + offset + pane
+        mine = claim is not None and claim[:12] == partition + offset
+        if claim is None or (not mine and int.from_bytes(claim[12:], "big", signed=True) < live_from):
+            claims[order] = partition + offset + pane.to_bytes(4, "big", signed=True)
             data.setdefault(keys[2 + number], {})[offset] = record
             data.setdefault(keys[2], set()).add(names[number - 1].encode())
             verdicts += b"1"
         else:
-            verdicts += b"1" if claim[:12] == partition + offset else b"0"
+            verdicts += b"1" if mine else b"0"
     return [0, verdicts]
 
 
@@ -81,11 +84,10 @@ def _apply(data: Data, keys: Keys, args: Args) -> list[Any]:
         data.pop(keys[key + 1], None)
         key += 2
     posted = 0
-    if customers:
-        table = msgspec.msgpack.decode(tiers)
-        for customer in msgspec.msgpack.decode(customers):
-            posted += _change_account(data, keys, customer, keys[key], keys[key + 1], table, cause)
-            key += 2
+    table = msgspec.msgpack.decode(tiers)
+    for customer in unpack_accounts(customers):
+        posted += _change_account(data, keys, customer, keys[key], keys[key + 1], table, cause)
+        key += 2
     data.setdefault(keys[0], {})[field.encode()] = f"{last}:{watermark}".encode()
     return [0, posted]
 
@@ -136,7 +138,7 @@ def _account_field(what: str) -> bytes:
 
 
 def _change_account(
-    data: Data, keys: Keys, customer: Any, account: bytes, spend: bytes, tiers: Any, cause: str
+    data: Data, keys: Keys, customer: Account, account: bytes, spend: bytes, tiers: Any, cause: str
 ) -> int:
     ident, name, entries = customer
     data.setdefault(account, {})[b"id"] = name.encode()
@@ -213,7 +215,7 @@ def _top_partners(data: Data, keys: Keys, args: Args) -> list[bytes]:
 
 def _put_latest(data: Data, keys: Keys, args: Args) -> list[bytes]:
     displaced = []
-    for field, position, value in msgspec.msgpack.decode(args[0]):
+    for field, position, value in unpack_puts(args[0]):
         table = data.setdefault(keys[0], {})
         current = table.get(field)
         if current is None or current[:4] != position[:4] or position[4:] >= current[4:12]:

@@ -28,6 +28,7 @@ from stream.tables.order_record import (
     unpack_taken,
 )
 from stream.tables.store import Script, Store
+from stream.tables.wire import Claim, pack_claims
 
 _CLAIM = struct.Struct(">IQi")
 _CLOSED, _CHANGED = 5, 6
@@ -53,6 +54,7 @@ class _Claimant(NamedTuple):
     at: int
     offset: int
     pane: int
+    live_from: int
     ident: bytes
     record: OrderRecord
 
@@ -94,7 +96,9 @@ class Orders:
             elif self._window.is_late(pane, owner.watermark):
                 verdict = Verdict.LATE
             else:
-                claimants.append(_Claimant(at, offset, pane, order_id(order.order_id), record_of(order)))
+                live_from = self._window.live(owner.watermark).start
+                ident = order_id(order.order_id)
+                claimants.append(_Claimant(at, offset, pane, live_from, ident, record_of(order)))
             verdicts.append(verdict)
         return verdicts, claimants
 
@@ -118,7 +122,7 @@ class Orders:
         keys, panes = self._keys, sorted({claimant.pane for claimant in claimants})
         number = {pane: i for i, pane in enumerate(panes, 1)}
         orders = [
-            (c.ident, c.offset.to_bytes(8, "big"), struct.pack(">i", c.pane), number[c.pane], pack(c.record))
+            Claim(c.ident, c.offset.to_bytes(8, "big"), c.pane, c.live_from, number[c.pane], pack(c.record))
             for c in claimants
         ]
         return Script(
@@ -129,7 +133,7 @@ class Orders:
             ],
             [
                 *(owner.source, owner.epochs[tag], owner.partition.to_bytes(4, "big")),
-                msgspec.msgpack.encode(orders),
+                pack_claims(orders),
                 msgspec.msgpack.encode([pane_member(owner.partition, pane) for pane in panes]),
             ],
         )

@@ -46,7 +46,9 @@ class RedisStore:
             max_connections=max_connections,
             retry=Retry(ExponentialWithJitterBackoff(base=0.05, cap=1.0), 3),
         )
-        self._shas: dict[ScriptName, str] = {}
+        # Answers as the wire gives them: the twin gives the same, and nothing is decoded twice.
+        self._redis.response_callbacks = {}  # type: ignore[assignment]
+        self._shas: dict[ScriptName, bytes] = {}
         self._url = url
 
     async def commands(self, commands: Sequence[Command]) -> list[Any]:
@@ -72,12 +74,9 @@ class RedisStore:
                 self._shas.clear()
         raise StateUnavailable(f"Redis at {self._url} keeps forgetting our scripts.")
 
-    async def _sha(self, name: ScriptName) -> str:
+    async def _sha(self, name: ScriptName) -> bytes:
         if name not in self._shas:
-            try:
-                self._shas[name] = await self._redis.script_load(script_source(name))
-            except RedisError as exc:
-                raise self._translated(exc) from exc
+            self._shas[name] = (await self.commands([("SCRIPT LOAD", script_source(name))]))[0]
         return self._shas[name]
 
     async def _run(self, pipe: Any) -> list[Any]:

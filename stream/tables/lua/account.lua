@@ -52,17 +52,23 @@ local function forget_if_empty(id, account, spend)
   redis.call('ZREM', KEYS[4], id)
 end
 
--- customer: {id, name, {{pane, 'o' or currency, delta}, ...}}; answers the messages posted.
-local function change_account(customer, account, spend, tiers, cause)
-  local id = customer[1]
-  redis.call('HSET', account, 'id', customer[2])
-  for _, entry in ipairs(customer[3]) do
-    local pane, what, delta = entry[1], entry[2], entry[3]
+-- Applies the account at `at` of the payload: id 16, name length uint16, entries uint16, name, and for each entry the
+-- lengths (3 bytes) and texts of pane, 'o' (orders) or currency, delta. Answers where the next begins, messages posted.
+local function change_account(payload, at, account, spend, tiers, cause)
+  local id, length, entries, name = struct.unpack('>c16I2I2', payload, at)
+  at = name + length
+  redis.call('HSET', account, 'id', string.sub(payload, name, at - 1))
+  for _ = 1, entries do
+    local p, w, d, text = struct.unpack('>BBB', payload, at)
+    local pane = string.sub(payload, text, text + p - 1)
+    local what = string.sub(payload, text + p, text + p + w - 1)
+    at = text + p + w + d
+    local delta = string.sub(payload, at - d, at - 1)
     add(spend, pane .. ':' .. what, delta)
     add(account, what == 'o' and 'orders' or ('t:' .. what), delta)
     redis.call('ZADD', KEYS[4], 'LT', pane, id)
   end
   local posted = settle_tier(id, account, tiers, cause)
   forget_if_empty(id, account, spend)
-  return posted
+  return at, posted
 end

@@ -2,7 +2,7 @@
 -- KEYS: fences, orders, tiers, due, outbox, then (partners, packed) of each SKU, then (customer, spend) of each customer.
 -- ARGV: source, epoch, fence field, first, last, known fence, watermark pane, number of SKUs,
 --       headers (per SKU: id 8, order delta int32, number of partners uint32; big-endian),
---       partners (per partner: id 8, delta int32), customers (msgpack: {id, name, {{pane, "o" or currency, delta}, ...}}),
+--       partners (per partner: id 8, delta int32), accounts (as account.lua reads them),
 --       tiers (msgpack: {{rise, keep}, ...} from the second tier on), cause.
 -- Answers {0, messages put in the outbox}, or the refusal.
 local epoch, first, last = tonumber(ARGV[2]), tonumber(ARGV[4]), tonumber(ARGV[5])
@@ -27,13 +27,13 @@ for h = 1, #headers, 16 do
 end
 
 local posted = 0
-if ARGV[11] ~= '' then
-  local tiers = cmsgpack.unpack(ARGV[12])
-  for _, customer in ipairs(cmsgpack.unpack(ARGV[11])) do
-    local account, spend = KEYS[key + 1], KEYS[key + 2]
-    key = key + 2
-    posted = posted + change_account(customer, account, spend, tiers, ARGV[13])
-  end
+local accounts, tiers = ARGV[11], cmsgpack.unpack(ARGV[12])
+at = 1
+while at <= #accounts do
+  local messages
+  at, messages = change_account(accounts, at, KEYS[key + 1], KEYS[key + 2], tiers, ARGV[13])
+  key = key + 2
+  posted = posted + messages
 end
 redis.call('HSET', KEYS[1], ARGV[3], ARGV[5] .. ':' .. ARGV[7])
 return {0, posted}

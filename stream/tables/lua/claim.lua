@@ -1,24 +1,25 @@
 -- Claims orders for the records that placed them and logs each once under its pane.
 -- KEYS: fences, claims, panes, then one pane key for each pane of ARGV[5].
--- ARGV: source, epoch, partition (4 bytes), orders (msgpack: {order id, offset, pane (4 bytes), pane number, record}),
+-- ARGV: source, epoch, partition (4 bytes), orders (each: id 16, offset 8, pane int32, first live pane int32, pane number uint16, size uint32, record),
 --       pane members (msgpack: {"<partition>:<pane>", ...}).
 -- Answers {0, string of '1' (counts) and '0' (duplicate) in order}, or the refusal.
 local refusal = refuse_owner(ARGV[1], tonumber(ARGV[2]))
 if refusal then return refusal end
 local partition, members = ARGV[3], cmsgpack.unpack(ARGV[5])
 local verdicts = {}
-for i, order in ipairs(cmsgpack.unpack(ARGV[4])) do
-  local position = partition .. order[2]
-  local claim = redis.call('HGET', KEYS[2], order[1])
-  if not claim then
-    redis.call('HSET', KEYS[2], order[1], position .. order[3])
-    redis.call('HSET', KEYS[3 + order[4]], order[2], order[5])
-    redis.call('SADD', KEYS[3], members[order[4]])
-    verdicts[i] = '1'
-  elseif string.sub(claim, 1, 12) == position then
-    verdicts[i] = '1'
+local orders, at = ARGV[4], 1
+while at <= #orders do
+  local order, offset, pane, live_from, number, size, record = struct.unpack('>c16c8c4i4I2I4', orders, at)
+  at = record + size
+  local position = partition .. offset
+  local claim = redis.call('HGET', KEYS[2], order)
+  if not claim or (struct.unpack('>i4', claim, 13) < live_from and string.sub(claim, 1, 12) ~= position) then
+    redis.call('HSET', KEYS[2], order, position .. pane)
+    redis.call('HSET', KEYS[3 + number], offset, string.sub(orders, record, at - 1))
+    redis.call('SADD', KEYS[3], members[number])
+    verdicts[#verdicts + 1] = '1'
   else
-    verdicts[i] = '0'
+    verdicts[#verdicts + 1] = string.sub(claim, 1, 12) == position and '1' or '0'
   end
 end
 return {0, table.concat(verdicts)}
