@@ -12,6 +12,7 @@ from stream.tables.expiry import Expiry
 from stream.tables.fences import Fences
 from stream.tables.keys import Keys
 from stream.tables.layout import Layout, settle_layout
+from stream.tables.neighbours import Neighbours
 from stream.tables.orders import Orders
 from stream.tables.outbox import Outbox
 from stream.tables.redis_store import RedisStore
@@ -36,6 +37,7 @@ class Tables:
         parts = (store, self.keys, settings.tags)
         self.fences = Fences(*parts)
         self.dictionary = Dictionary(*parts)
+        self.neighbours = Neighbours(*parts)
         self.orders = Orders(*parts, self.window, self.tiers)
         self.expiry = Expiry(*parts, self.window, self.fences, self.orders.batch)
         self.customers = Customers(*parts, self.tiers)
