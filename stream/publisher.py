@@ -1,0 +1,266 @@
+"""The outgoing side: messages to Kafka in whole batches, and back only when the brokers have them all.
+
+A batch of one topic and partition is built in one go and acknowledged as one, which costs a third of a
+`send` for each message. Messages with the same key keep their order within one `publish`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import struct
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
+from typing import Any, NamedTuple
+
+from aiokafka import AIOKafkaProducer
+from aiokafka.errors import (
+    BrokerResponseError,
+    InvalidProducerEpoch,
+    KafkaError,
+    MessageSizeTooLargeError,
+    OutOfOrderSequenceNumber,
+    ProducerFenced,
+    UnknownProducerId,
+)
+
+from stream.errors import OperatorError, StateUnavailable
+
+logger = logging.getLogger(__name__)
+
+#: Size at which a batch is sent and the next one begun, bytes; below the 1 MiB a topic takes by default.
+BATCH_BYTES = 512 * 1024
+#: The largest single message, bytes (the dead-letter topics take as much).
+MESSAGE_BYTES = 16 * 1024 * 1024
+#: Key, value and headers are framed by less than this many bytes.
+_FRAME_BYTES = 128
+
+_MASK = 0xFFFFFFFF
+_M = 0x5BD1E995
+
+#: Ends of an idempotent producer's session: a new producer can go on where it stopped.
+_SESSION_LOST = (InvalidProducerEpoch, OutOfOrderSequenceNumber, ProducerFenced, UnknownProducerId)
+
+
+class Outgoing(NamedTuple):
+    """A message to publish. A None value is a tombstone, a None key leaves the partition open."""
+
+    key: bytes | None
+    value: bytes | None
+    headers: Sequence[tuple[str, bytes]] = ()
+
+
+class MessageRefused(OperatorError):
+    """Kafka will never take the message as it is: too large, no such right, not a valid topic."""
+
+
+def murmur2(data: bytes) -> int:
+    """The 32-bit hash by which Kafka's Java producer places keys.
+
+    >>> murmur2(b"21") - 2**32
+    -973932308
+    """
+    words, rest = divmod(len(data), 4)
+    value = 0x9747B28C ^ len(data)
+    for word in struct.unpack_from(f"<{words}I", data):
+        word = (word * _M) & _MASK
+        word = ((word ^ (word >> 24)) * _M) & _MASK
+        value = ((value * _M) & _MASK) ^ word
+    if rest:
+        value ^= int.from_bytes(data[-rest:], "little")
+        value = (value * _M) & _MASK
+    value = ((value ^ (value >> 13)) * _M) & _MASK
+    return value ^ (value >> 15)
+
+
+def partition_of(key: bytes, partitions: int) -> int:
+    """The partition of a key, the same that Java, Kafka Streams and aiokafka producers choose."""
+    return (murmur2(key) & 0x7FFFFFFF) % partitions
+
+
+class Publisher:
+    """One Kafka producer, shared by all agents and services of a process.
+
+    `bootstrap` is `HOST:PORT[,HOST:PORT]`. `idempotent` off is for brokers that refuse it. `timeout_s` is
+    how long one `publish` waits for the brokers. `compression` may be `gzip`, or `lz4`, `zstd` or `snappy`
+    where aiokafka's extra packages are installed.
+    """
+
+    def __init__(
+        self,
+        bootstrap: str,
+        *,
+        idempotent: bool = True,
+        compression: str | None = None,
+        timeout_s: float = 30.0,
+        client_id: str = "basketstream",
+    ) -> None:
+        self._bootstrap = bootstrap
+        self._idempotent = idempotent
+        self._compression = compression
+        self._timeout_s = timeout_s
+        self._client_id = client_id
+        self._producer: AIOKafkaProducer | None = None
+        self._renewing = asyncio.Lock()
+        self._turn = 0
+
+    async def start(self) -> None:
+        """Connect; raises StateUnavailable when no broker answers in time."""
+        async with self._renewing:
+            if self._producer is None:
+                self._producer = await self._connect()
+
+    async def stop(self) -> None:
+        """Disconnect. Everything published is acknowledged already, so nothing is waited for."""
+        producer, self._producer = self._producer, None
+        if producer is not None:
+            await _close(producer)
+
+    async def publish(self, topic: str, messages: Sequence[Outgoing]) -> None:
+        """Send all messages and return when every one is acknowledged by all in-sync replicas.
+
+        Raises StateUnavailable when that cannot be confirmed: publish the same messages again, a part of
+        them may arrive twice. Raises MessageRefused when Kafka will never take one of them.
+        """
+        if not messages:
+            return
+        for message in messages:
+            _check_size(topic, message)
+        producer: Any = self._producer
+        if producer is None:
+            await self.start()
+            producer = self._producer
+        try:
+            async with asyncio.timeout(self._timeout_s):
+                partitions = sorted(await producer.partitions_for(topic))
+                await self._send(producer, topic, self._place(messages, partitions))
+        except TimeoutError as exc:
+            raise StateUnavailable(
+                f"Kafka did not confirm {len(messages)} messages to {topic} in {self._timeout_s:g} s"
+            ) from exc
+        except KafkaError as exc:
+            raise await self._failure(producer, topic, exc) from exc
+
+    def _place(
+        self, messages: Sequence[Outgoing], partitions: Sequence[int]
+    ) -> Iterable[tuple[int, list[Outgoing]]]:
+        placed: dict[int, list[Outgoing]] = {}
+        count = len(partitions)
+        # Keyless messages of one call go to one partition, those of the next call to the next one.
+        self._turn += 1
+        keyless = partitions[self._turn % count]
+        for message in messages:
+            key = message.key
+            partition = keyless if key is None else partitions[partition_of(key, count)]
+            if partition in placed:
+                placed[partition].append(message)
+            else:
+                placed[partition] = [message]
+        return placed.items()
+
+    async def _send(
+        self, producer: Any, topic: str, placed: Iterable[tuple[int, list[Outgoing]]]
+    ) -> None:
+        async def to_partition(partition: int, messages: list[Outgoing]) -> None:
+            confirmed = [
+                await producer.send_batch(batch, topic, partition=partition)
+                for batch in _batches(producer, messages)
+            ]
+            await asyncio.gather(*confirmed)
+
+        sends = [asyncio.create_task(to_partition(*share)) for share in placed]
+        try:
+            await asyncio.gather(*sends)
+        finally:
+            for send in sends:
+                send.cancel()
+            await asyncio.gather(*sends, return_exceptions=True)
+
+    async def _failure(self, producer: Any, topic: str, exc: KafkaError) -> Exception:
+        if not exc.retriable:
+            # Also after a refusal: aiokafka has counted the refused batch into the idempotent sequence, so
+            # the brokers would find every later batch out of order.
+            await self._renew(producer)
+        if isinstance(exc, MessageSizeTooLargeError):
+            return MessageRefused(
+                f"A message to {topic} is larger than the topic takes.",
+                f"Raise max.message.bytes of {topic} or send smaller messages.",
+            )
+        if isinstance(exc, BrokerResponseError) and not exc.retriable and not isinstance(exc, _SESSION_LOST):
+            return MessageRefused(
+                f"Kafka refuses messages to {topic}: {exc!r}.",
+                "Check the topic and the rights of this client on the brokers.",
+            )
+        return StateUnavailable(f"Kafka did not confirm messages to {topic}: {exc!r}")
+
+    async def _renew(self, broken: Any) -> None:
+        """Replace a producer that cannot go on; the first of several callers does it."""
+        async with self._renewing:
+            if self._producer is broken:
+                logger.info("Starting a new producer in place of one that failed")
+                self._producer = None
+                await _close(broken)
+                self._producer = await self._connect()
+
+    async def _connect(self) -> AIOKafkaProducer:
+        try:
+            producer = AIOKafkaProducer(
+                bootstrap_servers=self._bootstrap,
+                client_id=self._client_id,
+                acks="all",
+                enable_idempotence=self._idempotent,
+                compression_type=self._compression,
+                linger_ms=0,
+                max_batch_size=BATCH_BYTES,
+                max_request_size=MESSAGE_BYTES + BATCH_BYTES,
+                request_timeout_ms=int(self._timeout_s * 1000),
+            )
+        except RuntimeError as exc:
+            raise OperatorError(
+                f"Compression {self._compression!r}: {exc}.",
+                "Install aiokafka with its extra of that name, or choose gzip or none.",
+            ) from exc
+        try:
+            async with asyncio.timeout(self._timeout_s):
+                await producer.start()
+        except (KafkaError, TimeoutError) as exc:
+            await _close(producer)
+            raise StateUnavailable(f"no Kafka broker answers at {self._bootstrap}: {exc!r}") from exc
+        return producer
+
+
+def _check_size(topic: str, message: Outgoing) -> None:
+    size = len(message.key or b"") + len(message.value or b"") + _FRAME_BYTES
+    if message.headers:
+        size += sum(len(name) * 4 + len(value) + 10 for name, value in message.headers)
+    if size > MESSAGE_BYTES:
+        raise MessageRefused(
+            f"A message of {size} bytes to {topic} is larger than {MESSAGE_BYTES} bytes.",
+            "Send smaller messages.",
+        )
+
+
+def _batches(producer: Any, messages: Sequence[Outgoing]) -> Iterator[Any]:
+    """The messages in closed batches, in order; a message larger than a batch is one of its own."""
+    now_ms = int(time.time() * 1000)
+    batch = producer.create_batch()
+    no_headers: list[tuple[str, bytes]] = []
+    for key, value, headers in messages:
+        fields = list(headers) if headers else no_headers
+        while batch.append(timestamp=now_ms, key=key, value=value, headers=fields) is None:
+            yield batch
+            batch = producer.create_batch()
+    batch.close()
+    yield batch
+
+
+async def _close(producer: Any) -> None:
+    # aiokafka's own stop waits for ever for messages no broker takes.
+    with suppress(TimeoutError, KafkaError):
+        async with asyncio.timeout(1.0):
+            await producer.stop()
+            return
+    producer._closed = True
+    await producer._sender.close()
+    await producer.client.close()
