@@ -1,0 +1,62 @@
+"""What every test may ask for: a Kafka, an empty Redis, topics of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Iterator
+
+import pytest
+import redis
+
+from stream.embedded import Broker
+from tests.services import Services, fresh_prefix, fresh_topics
+
+SERVICES = pytest.StashKey[Services]()
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.stash[SERVICES] = Services()
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    terminalreporter.section("brokers")
+    for note in config.stash[SERVICES].notes or ["no test asked for Kafka or Redis"]:
+        terminalreporter.write_line(note)
+
+
+@pytest.fixture(scope="session")
+def services(pytestconfig: pytest.Config) -> Iterator[Services]:
+    """What is started at the first need and stopped at the end of the session."""
+    services = pytestconfig.stash[SERVICES]
+    with services.stack:
+        yield services
+
+
+@pytest.fixture
+def kafka(services: Services) -> Broker:
+    """The session's Kafka; a test keeps to topics and groups with names of its own."""
+    return services.kafka()
+
+
+@pytest.fixture
+def redis_url(services: Services) -> str:
+    """The session's Redis, emptied."""
+    url = services.redis_url()
+    with redis.Redis.from_url(url) as client:
+        client.flushdb()
+    return url
+
+
+@pytest.fixture
+def topic_prefix() -> str:
+    """A prefix for topics that no other test has; the topics are still to be made."""
+    return fresh_prefix()
+
+
+@pytest.fixture
+def make_shop_topics(kafka: Broker) -> Callable[..., Awaitable[str]]:
+    """`prefix = await make_shop_topics(partitions=2, only=None)`: the product's topics under a fresh prefix."""
+
+    async def make(**choices: object) -> str:
+        return await fresh_topics(kafka, **choices)  # type: ignore[arg-type]
+
+    return make
