@@ -1,0 +1,102 @@
+"""basket-updated: what goes with this basket, answered at once."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from datetime import timedelta
+
+import faust
+
+from stream import topics
+from stream.agents.intake import Received, take_in
+from stream.agents.wiring import Wiring
+from stream.batches import RecordBatch, batch_topic
+from stream.cloudevents import output_headers
+from stream.codec import encode
+from stream.decisions.decide import decide_batch
+from stream.decisions.model import Basket, Decision
+from stream.events import BasketUpdated, Cause, Suggestion
+from stream.identity import suggestion_id
+from stream.publisher import Outgoing
+from stream.tables.customers import Known
+
+VALID_FOR = timedelta(minutes=30)
+"""How long an answer to a basket is worth showing, counted from the basket's own time."""
+
+
+def register(app: faust.App, wiring: Wiring) -> None:
+    """Add the agent to the app."""
+
+    async def answer(batch: RecordBatch) -> None:
+        intake = take_in(batch, BasketUpdated, lambda event: event.basket_id)
+        await wiring.bury(intake.letters)
+        customers = {r.event.customer_id for r in intake.received if r.event.customer_id is not None}
+        known = await wiring.tables.customers.known(sorted(customers))
+        baskets = [_basket(batch.topic, r, known, wiring.default_tier) for r in intake.received]
+        views = await wiring.views.read(baskets, time.monotonic())
+        decisions = decide_batch(baskets, views, wiring.policy)
+        messages = [
+            _message(batch.topic, r, basket, decision, wiring)
+            for r, basket, decision in zip(intake.received, baskets, decisions, strict=True)
+        ]
+        await wiring.publisher.publish(wiring.topic(topics.SUGGESTIONS), messages)
+        _count(wiring, decisions)
+
+    @app.agent(batch_topic(app, wiring.topic(topics.BASKET_UPDATED)), name="on_basket_updated")
+    async def on_basket_updated(stream: faust.StreamT[RecordBatch]) -> None:
+        async for batch in stream:
+            await wiring.shell.attend(batch, answer)
+
+
+def _basket(topic: str, received: Received[BasketUpdated], known: dict[str, Known], tier: str) -> Basket:
+    """The question an event asks, with what is known of who asks it."""
+    event, limits = received.event, received.event.limits
+    customer = known.get(event.customer_id) if event.customer_id is not None else None
+    preferences = customer.profile.preferences if customer is not None and customer.profile else None
+    return Basket(
+        suggestion_id=suggestion_id(topic, event.basket_id, event.event_id, received.occurred_ms),
+        basket_id=event.basket_id,
+        channel=event.channel,
+        currency=event.currency,
+        lines=event.lines,
+        at_ms=received.occurred_ms,
+        tier=tier if customer is None else customer.tier,
+        max_offers=limits.max_offers if limits else None,
+        max_price=limits.max_price if limits else None,
+        exclude_skus=frozenset(limits.exclude_skus) if limits else frozenset(),
+        max_step=preferences.max_step if preferences else None,
+        excluded_categories=frozenset(preferences.excluded_categories) if preferences else frozenset(),
+    )
+
+
+def _message(
+    topic: str, received: Received[BasketUpdated], basket: Basket, decision: Decision, wiring: Wiring
+) -> Outgoing:
+    event, record = received.event, received.record
+    suggestion = Suggestion(
+        suggestion_id=basket.suggestion_id,
+        cause=Cause(topic, record.partition, record.offset, event.event_id),
+        basket_id=event.basket_id,
+        order_id=None,
+        customer_id=event.customer_id,
+        timing="in_basket",
+        currency=event.currency,
+        occurred_at=event.occurred_at,
+        valid_until=event.occurred_at + VALID_FOR,
+        tier=basket.tier,
+        arm="treated",
+        policy_version=wiring.policy.version,
+        offers=decision.offers,
+        suppressed=decision.suppressed,
+    )
+    headers = output_headers(
+        topics.SUGGESTIONS, suggestion.suggestion_id, event.occurred_at, event.basket_id, record.headers
+    )
+    return Outgoing(event.basket_id.encode(), encode(suggestion), headers)
+
+
+def _count(wiring: Wiring, decisions: Sequence[Decision]) -> None:
+    wiring.tally.add("suggestions", len(decisions))
+    wiring.tally.add("suggestions.silent", sum(not decision.offers for decision in decisions))
+    wiring.tally.add("offers", sum(len(decision.offers) for decision in decisions))

@@ -1,0 +1,50 @@
+"""order-placed: counted once, and the customer's tier with it."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import faust
+
+from stream import topics
+from stream.agents.intake import take_in
+from stream.agents.wiring import Wiring
+from stream.batches import RecordBatch, batch_topic
+from stream.dead_letters import DeadLetter
+from stream.errors import PoisonEvent
+from stream.events import OrderPlaced
+from stream.tables.order_record import MAX_COUNTED
+
+
+def register(app: faust.App, wiring: Wiring) -> None:
+    """Add the agent to the app."""
+
+    async def count(batch: RecordBatch) -> None:
+        intake = take_in(batch, OrderPlaced, lambda event: event.order_id)
+        received, letters = intake.received, intake.letters
+        collisions = await wiring.tables.dictionary.remember(
+            {line.sku for r in received for line in r.event.lines}
+        )
+        if collisions:
+            clear = [r for r in received if not any(line.sku in collisions for line in r.event.lines)]
+            letters += [DeadLetter(r.record, _collision(), "tables") for r in received if r not in clear]
+            received = clear
+        await wiring.bury(letters)
+        owner = wiring.positions.owner(batch.topic, batch.partition)
+        async with owner.lock:
+            placed = await wiring.tables.orders.place(owner, [(r.record.offset, r.event) for r in received])
+            owner.handled(batch.last_offset)
+        await wiring.announce(placed.applied.posted_tags)
+        for verdict, orders in Counter(placed.verdicts).items():
+            wiring.tally.add(f"orders.{verdict.value}", orders)
+        wiring.tally.add("orders.truncated", sum(len(r.event.lines) > MAX_COUNTED for r in received))
+        wiring.tally.add("pairs", placed.applied.pair_updates)
+
+    @app.agent(batch_topic(app, wiring.topic(topics.ORDER_PLACED)), name="on_order_placed")
+    async def on_order_placed(stream: faust.StreamT[RecordBatch]) -> None:
+        async for batch in stream:
+            await wiring.shell.attend(batch, count)
+
+
+def _collision() -> PoisonEvent:
+    return PoisonEvent("SKU_COLLISION", "$.lines", "a SKU's id already stands for another SKU; rename one of them")

@@ -1,0 +1,39 @@
+"""order-returned: takes away exactly what the order had added."""
+
+from __future__ import annotations
+
+import faust
+
+from stream import topics
+from stream.agents.intake import take_in
+from stream.agents.wiring import Wiring
+from stream.batches import RecordBatch, batch_topic
+from stream.dead_letters import DeadLetter
+from stream.errors import PoisonEvent
+from stream.events import OrderReturned
+
+
+def register(app: faust.App, wiring: Wiring) -> None:
+    """Add the agent to the app."""
+
+    async def take_back(batch: RecordBatch) -> None:
+        intake = take_in(batch, OrderReturned, lambda event: event.order_id)
+        letters, posted = intake.letters, set()
+        owner = wiring.positions.owner(batch.topic, batch.partition)
+        async with owner.lock:
+            for record, event, _ in intake.received:
+                try:
+                    applied = await wiring.tables.orders.take_back(owner, record.offset, event)
+                except PoisonEvent as poison:
+                    letters.append(DeadLetter(record, poison, "tables"))
+                else:
+                    posted.update(applied.posted_tags)
+                    wiring.tally.add("returns")
+            await wiring.bury(letters)
+            owner.handled(batch.last_offset)
+        await wiring.announce(sorted(posted))
+
+    @app.agent(batch_topic(app, wiring.topic(topics.ORDER_RETURNED)), name="on_order_returned")
+    async def on_order_returned(stream: faust.StreamT[RecordBatch]) -> None:
+        async for batch in stream:
+            await wiring.shell.attend(batch, take_back)

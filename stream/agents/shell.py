@@ -1,0 +1,60 @@
+"""What all agents share: a batch is attended until its effects are durable, or left unfinished."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+
+import faust
+
+from stream.batches import RecordBatch
+from stream.errors import StateUnavailable, Superseded
+from stream.ops.tally import Tally
+
+logger = logging.getLogger(__name__)
+
+Handle = Callable[[RecordBatch], Awaitable[None]]
+
+FIRST_PAUSE_S = 0.05
+LONGEST_PAUSE_S = 5.0
+
+
+class Shell:
+    """Runs a handler on a batch until it succeeds.
+
+    A handler may be repeated on the same batch at any point: counts are fenced, messages have stable ids. What it
+    raises decides: unavailable, again after a pause; superseded, leave the batch to its new owner; anything
+    else stops the worker, since going on would leave a hole behind it.
+    """
+
+    def __init__(self, app: faust.App, tally: Tally) -> None:
+        self._app = app
+        self._tally = tally
+
+    async def attend(self, batch: RecordBatch, handle: Handle) -> None:
+        """Handle a batch and call it finished, unless another worker has taken over."""
+        pause_s = FIRST_PAUSE_S
+        while not self._moved_on(batch):
+            try:
+                await handle(batch)
+            except StateUnavailable as exc:
+                logger.warning("%r waits %.2f s: %s", batch, pause_s, exc)
+                self._tally.add("waits")
+                await asyncio.sleep(pause_s)
+                pause_s = min(pause_s * 2, LONGEST_PAUSE_S)
+            except Superseded as exc:
+                logger.warning("%r is left to its new owner: %s", batch, exc)
+                self._tally.add("batches.superseded")
+                return
+            except Exception as exc:
+                logger.critical("%r cannot be handled; the worker stops", batch)
+                await self._app.crash(exc)
+                return
+            else:
+                batch.finish()
+                return
+
+    def _moved_on(self, batch: RecordBatch) -> bool:
+        """Whether the batch will be delivered again, to us or to another worker."""
+        return bool(self._app.should_stop) or batch.generation != self._app.consumer_generation_id

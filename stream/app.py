@@ -1,0 +1,116 @@
+"""The only place that wires: settings in, a Faust app out."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+import faust
+from faust.types import TP
+
+from stream import topics
+from stream.agents import baskets, customers, orders, products, returns
+from stream.agents.shell import Shell
+from stream.agents.wiring import Wiring
+from stream.dead_letters import DeadLetters
+from stream.decisions.policy import Policy
+from stream.ops.tally import Tally
+from stream.positions import TablePositions
+from stream.publisher import Publisher
+from stream.services.upkeep import Upkeep
+from stream.settings import Settings
+from stream.tables.fences import Owner
+from stream.tables.tables import Tables
+from stream.tables.view_reader import ViewReader
+from stream.worker import faust_settings
+
+logger = logging.getLogger(__name__)
+
+AGENTS = (baskets, orders, returns, products, customers)
+
+
+class BasketApp(faust.App):
+    """Faust's app with the tables' say in where partitions are read from, and our connections around it."""
+
+    positions: TablePositions
+    wiring: Wiring
+
+    async def on_start(self) -> None:
+        """Open the tables and the producer before the first record. Raises OperatorError when they do not fit."""
+        await self.wiring.tables.open()
+        await self.wiring.publisher.start()
+        await super().on_start()
+
+    async def on_shutdown(self) -> None:
+        """Close them after the last commit."""
+        await super().on_shutdown()
+        await self.wiring.publisher.stop()
+        await self.wiring.tables.close()
+        self.wiring.tally.report()
+
+
+def create_app(settings: Settings) -> BasketApp:
+    """A worker's app. Nothing connects before it is started."""
+    app = BasketApp(
+        **faust_settings(
+            settings.broker,
+            group=settings.group,
+            max_batch_records=settings.max_batch,
+            commit_interval_s=settings.commit_interval_s,
+            session_timeout_s=settings.session_timeout_s,
+            rebalance_timeout_s=settings.rebalance_timeout_s,
+            heartbeat_s=settings.heartbeat_s,
+        )
+    )
+    tables = Tables.on_redis(settings)
+    policy = Policy(max_offers=settings.max_offers)
+    publisher = Publisher(settings.broker, idempotent=settings.idempotent)
+    tally = Tally()
+    app.positions = _positions(app, tables, settings)
+    app.wiring = Wiring(
+        topic_prefix=settings.topic_prefix,
+        default_tier=tables.tiers.names[0],
+        tables=tables,
+        views=ViewReader(tables, policy, max_age_s=settings.cache_age_s),
+        policy=policy,
+        publisher=publisher,
+        dead_letters=DeadLetters(publisher),
+        positions=app.positions,
+        shell=Shell(app, tally),
+        tally=tally,
+    )
+    for agent in AGENTS:
+        agent.register(app, app.wiring)
+    _keep_up(app, settings.expiry_interval_s)
+    return app
+
+
+def _positions(app: faust.App, tables: Tables, settings: Settings) -> TablePositions:
+    """Orders and returns are fenced; what a return wrote down is dropped once its record is committed."""
+
+    async def after_returns(owner: Owner, committed: int) -> None:
+        await tables.orders.forget_returns(owner.partition, committed)
+
+    async def earliest(tps: Any) -> dict[TP, int]:
+        return dict(await app.consumer.earliest_offsets(*tps))
+
+    async def ends(tps: Any) -> dict[TP, int]:
+        return dict(await app.consumer.highwaters(*tps))
+
+    fenced = {
+        settings.topic_prefix + topics.ORDER_PLACED: None,
+        settings.topic_prefix + topics.ORDER_RETURNED: after_returns,
+    }
+    return TablePositions(tables, fenced, earliest, ends)
+
+
+def _keep_up(app: BasketApp, interval_s: float) -> None:
+    upkeep = Upkeep(app.wiring)
+
+    @app.timer(interval=interval_s)
+    async def keep_up() -> None:
+        try:
+            await upkeep.round()
+        except Exception as exc:
+            logger.critical("upkeep cannot go on; the worker stops")
+            await app.crash(exc)

@@ -1,0 +1,59 @@
+"""Upkeep: what has to happen without an event. Panes expire, spend leaves the window, outboxes empty."""
+
+from __future__ import annotations
+
+import logging
+
+from stream import topics
+from stream.agents.wiring import Wiring
+from stream.errors import StateUnavailable, Superseded
+from stream.tables.fences import NO_PANE, Owner
+
+logger = logging.getLogger(__name__)
+
+
+class Upkeep:
+    """One round after another; every step may be repeated and may be cut off anywhere."""
+
+    def __init__(self, wiring: Wiring) -> None:
+        self._wiring = wiring
+        self._seen: set[tuple[int, bytes]] = set()
+
+    async def round(self) -> None:
+        """One round. What is unavailable or no longer ours waits for the next."""
+        try:
+            end = await self._end()
+            if end > NO_PANE:
+                await self._expire(end)
+                await self._sweep(end)
+            await self._deliver_leftovers()
+        except (StateUnavailable, Superseded) as exc:
+            logger.warning("upkeep waits: %s", exc)
+        self._wiring.tally.report()
+
+    def _owners(self) -> list[Owner]:
+        return self._wiring.positions.owners(self._wiring.topic(topics.ORDER_PLACED))
+
+    async def _end(self) -> int:
+        """The window's end: the highest watermark of all partitions, ours as of now, others as of their commit."""
+        stored = await self._wiring.tables.fences.watermark(self._wiring.topic(topics.ORDER_PLACED))
+        return max([stored, *(owner.watermark for owner in self._owners())])
+
+    async def _expire(self, end: int) -> None:
+        for owner in self._owners():
+            gone = await self._wiring.tables.expiry.expire(owner, end)
+            self._wiring.tally.add("orders.expired", gone)
+
+    async def _sweep(self, end: int) -> None:
+        tables = self._wiring.tables
+        first_live = tables.customer_window.live(end).start
+        while posted := await tables.customers.sweep(first_live):
+            await self._wiring.announce(posted)
+
+    async def _deliver_leftovers(self) -> None:
+        """Publish what a worker that died had posted: whatever is still there a round later."""
+        waiting = await self._wiring.tables.outbox.waiting()
+        leftovers = [posted for posted in waiting if (posted.tag, posted.field) in self._seen]
+        self._seen = {(posted.tag, posted.field) for posted in waiting}
+        if leftovers:
+            await self._wiring.deliver(leftovers)
