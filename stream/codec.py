@@ -7,7 +7,7 @@
 | `NOT_UTF8`, `NOT_JSON`, `NOT_AN_OBJECT` | not text, not JSON (NaN and Infinity are not JSON), not `{...}` |
 | `NESTED_TOO_DEEP` | deeper than the parser's stack, even inside a field nobody reads |
 | `SCHEMA` | JSON, but not this event; `path` says where |
-| `KEY_MISSING`, `KEY_MISMATCH` | the record's key is not the UTF-8 of the event's id |
+| `KEY_MISSING`, `KEY_MISMATCH`, `KEY_INVALID` | the record's key is not the UTF-8 of the event's id |
 | `FUTURE_TIME`, `PAST_TIME`, `NO_RECORD_TIME` | `occurred_at` cannot be, judged by the broker's time |
 """
 
@@ -22,7 +22,7 @@ import msgspec
 from msgspec import Struct, inspect
 
 from stream.errors import PoisonEvent
-from stream.events import ID_PATTERN, MAX_RECORD_BYTES
+from stream.events import ID_PATTERN, MAX_ID_CHARACTERS, MAX_RECORD_BYTES
 
 #: How far `occurred_at` may be ahead of the record's time: tills drift, but must not empty the window.
 MAX_CLOCK_SKEW_MS = 5 * 60 * 1000
@@ -65,6 +65,19 @@ def check_key(event_id: str, key: bytes | None) -> None:
     if key is None:
         raise PoisonEvent("KEY_MISSING", "key", "the record has no key; it must be the id of the event")
     raise PoisonEvent("KEY_MISMATCH", "key", "the record's key is not the id of the event")
+
+
+def key_id(key: bytes | None) -> str:
+    """The id in the key of a record that has no value (a tombstone)."""
+    if key is None:
+        raise PoisonEvent("KEY_MISSING", "key", "the record has neither key nor value")
+    try:
+        text = key.decode()
+    except UnicodeDecodeError as problem:
+        raise PoisonEvent("KEY_INVALID", "key", f"not UTF-8: {problem.reason}") from problem
+    if not 1 <= len(text) <= MAX_ID_CHARACTERS or _CONTROL.search(text):
+        raise PoisonEvent("KEY_INVALID", "key", "not an id")
+    return text
 
 
 def check_time(occurred_at: datetime, record_timestamp_ms: int | None) -> int:
@@ -112,6 +125,10 @@ def _poison(problem: Exception) -> PoisonEvent:
         case msgspec.ValidationError():
             text = str(problem)
             found = _PATH_AT_END.search(text)
+            if text.startswith("Invalid enum value"):
+                return PoisonEvent(
+                    "SCHEMA", found["path"] if found else "$", "none of the words allowed here"
+                )
             if found is not None:
                 return PoisonEvent("SCHEMA", found["path"], text[: found.start()])
             code = "NOT_AN_OBJECT" if text.startswith("Expected `object`") else "SCHEMA"

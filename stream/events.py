@@ -25,6 +25,8 @@ MAX_RECORD_BYTES = 1 << 20
 MAX_LINES = 2_000
 """Most lines a basket or an order may hold (the largest real order seen has 1,114)."""
 
+MAX_ID_CHARACTERS = 128
+
 ID_PATTERN = r"^[^\x00-\x1f\x7f]*$"
 """No control characters in an id. As a msgspec pattern it made decoding three times slower (13 ids a basket),
 so the codec looks for it only in records that hold a backslash: JSON cannot carry one unescaped."""
@@ -35,7 +37,9 @@ DURATION_PATTERN = (
 )
 """Weeks, or days and a time of day: units that are the same length on every calendar; never empty."""
 
-Id = Annotated[str, Meta(min_length=1, max_length=128, extra_json_schema={"pattern": ID_PATTERN})]
+Id = Annotated[
+    str, Meta(min_length=1, max_length=MAX_ID_CHARACTERS, extra_json_schema={"pattern": ID_PATTERN})
+]
 Text = Annotated[str, Meta(max_length=512)]
 # Python's `$` also matches before a final newline: the lengths (for a duration, `\Z`) shut that out, and `\d`
 # would take the digits of every script. No look-ahead either: Go's validators cannot read one.
