@@ -76,6 +76,9 @@ def _write_properties(folder: Path, ports: Sequence[int], controller_ports: Sequ
             "share.coordinator.state.topic.min.isr": majority,
             "group.initial.rebalance.delay.ms": 0,
             "auto.create.topics.enable": "false",
+            # A node that was killed may come back so long after its last heartbeat, not before.
+            "broker.session.timeout.ms": 3_000,
+            "broker.heartbeat.interval.ms": 500,
         }
         file = folder / f"node-{number}.properties"
         file.write_text("".join(f"{name}={value}\n" for name, value in properties.items()))
