@@ -107,7 +107,7 @@ def _positions(app: faust.App, tables: Tables, settings: Settings) -> TablePosit
 def _keep_up(app: BasketApp, interval_s: float) -> None:
     upkeep = Upkeep(app.wiring)
 
-    @app.timer(interval=interval_s)
+    @app.timer(interval=interval_s)  # type: ignore[untyped-decorator]
     async def keep_up() -> None:
         try:
             await upkeep.round()

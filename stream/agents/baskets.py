@@ -9,36 +9,40 @@ from datetime import timedelta
 import faust
 
 from stream import topics
-from stream.agents.intake import Received, take_in
 from stream.agents.wiring import Wiring
 from stream.batches import RecordBatch, batch_topic
-from stream.cloudevents import output_headers
+from stream.channels import BASKETS, SUGGESTIONS
+from stream.cloudevents import OutputHeaders, traceparent_of
 from stream.codec import encode
 from stream.decisions.decide import decide_batch
 from stream.decisions.model import Basket, Decision
 from stream.events import BasketUpdated, Cause, Suggestion
 from stream.identity import suggestion_id
+from stream.intake import Received, receive_all
 from stream.publisher import Outgoing
 from stream.tables.customers import Known
 
 VALID_FOR = timedelta(minutes=30)
 """How long an answer to a basket is worth showing, counted from the basket's own time."""
 
+_headers = OutputHeaders(SUGGESTIONS)
+
 
 def register(app: faust.App, wiring: Wiring) -> None:
     """Add the agent to the app."""
 
     async def answer(batch: RecordBatch) -> None:
-        intake = take_in(batch, BasketUpdated, lambda event: event.basket_id)
-        await wiring.bury(intake.letters)
-        customers = {r.event.customer_id for r in intake.received if r.event.customer_id is not None}
+        received, letters = receive_all(BASKETS, batch.records)
+        await wiring.bury(letters)
+        customers = {r.event.customer_id for r in received if r.event.customer_id is not None}
         known = await wiring.tables.customers.known(sorted(customers))
-        baskets = [_basket(batch.topic, r, known, wiring.default_tier) for r in intake.received]
-        views = await wiring.views.read(baskets, time.monotonic())
-        decisions = decide_batch(baskets, views, wiring.policy)
+        baskets = [_basket(batch.topic, r, known, wiring.default_tier) for r in received]
+        now_ms = max((r.occurred_at_ms for r in received), default=0)
+        views = await wiring.views.read(baskets, now_ms, time.monotonic())
+        decisions = decide_batch(baskets, views, wiring.policy, now_ms)
         messages = [
             _message(batch.topic, r, basket, decision, wiring)
-            for r, basket, decision in zip(intake.received, baskets, decisions, strict=True)
+            for r, basket, decision in zip(received, baskets, decisions, strict=True)
         ]
         await wiring.publisher.publish(wiring.topic(topics.SUGGESTIONS), messages)
         _count(wiring, decisions)
@@ -55,12 +59,11 @@ def _basket(topic: str, received: Received[BasketUpdated], known: dict[str, Know
     customer = known.get(event.customer_id) if event.customer_id is not None else None
     preferences = customer.profile.preferences if customer is not None and customer.profile else None
     return Basket(
-        suggestion_id=suggestion_id(topic, event.basket_id, event.event_id, received.occurred_ms),
+        suggestion_id=suggestion_id(topic, event.basket_id, event.event_id, received.occurred_at_ms),
         basket_id=event.basket_id,
         channel=event.channel,
         currency=event.currency,
         lines=event.lines,
-        at_ms=received.occurred_ms,
         tier=tier if customer is None else customer.tier,
         max_offers=limits.max_offers if limits else None,
         max_price=limits.max_price if limits else None,
@@ -90,8 +93,11 @@ def _message(
         offers=decision.offers,
         suppressed=decision.suppressed,
     )
-    headers = output_headers(
-        topics.SUGGESTIONS, suggestion.suggestion_id, event.occurred_at, event.basket_id, record.headers
+    headers = _headers.headers(
+        suggestion.suggestion_id,
+        event.occurred_at.isoformat(),
+        event.basket_id,
+        traceparent_of(record.headers) if record.headers else None,
     )
     return Outgoing(event.basket_id.encode(), encode(suggestion), headers)
 

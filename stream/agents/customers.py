@@ -5,22 +5,27 @@ from __future__ import annotations
 import faust
 
 from stream import topics
-from stream.agents.intake import take_in
 from stream.agents.wiring import Wiring
 from stream.batches import RecordBatch, batch_topic
+from stream.channels import CUSTOMERS
 from stream.codec import encode
-from stream.events import CustomerUpdated
+from stream.intake import Tombstone, receive_changes
+from stream.tables.customers import WITHDRAWN
 
 
 def register(app: faust.App, wiring: Wiring) -> None:
     """Add the agent to the app."""
 
     async def store(batch: RecordBatch) -> None:
-        intake = take_in(batch, CustomerUpdated, lambda event: event.customer_id, compacted=True)
-        await wiring.bury(intake.letters)
-        puts = [(r.record.offset, r.event.customer_id, encode(r.event)) for r in intake.received]
-        puts += [(record.offset, name, b"") for record, name in intake.tombstones]
-        await wiring.tables.customers.put(batch.partition, sorted(puts, key=lambda put: put[0]))
+        changes, letters = receive_changes(CUSTOMERS, batch.records)
+        await wiring.bury(letters)
+        puts = [
+            (change.record.offset, change.id, WITHDRAWN)
+            if isinstance(change, Tombstone)
+            else (change.record.offset, change.event.customer_id, encode(change.event))
+            for change in changes
+        ]
+        await wiring.tables.customers.put(batch.partition, puts)
         wiring.tally.add("profiles", len(puts))
 
     @app.agent(batch_topic(app, wiring.topic(topics.CUSTOMER_UPDATED)), name="on_customer_updated")

@@ -7,12 +7,12 @@ from collections import Counter
 import faust
 
 from stream import topics
-from stream.agents.intake import take_in
 from stream.agents.wiring import Wiring
 from stream.batches import RecordBatch, batch_topic
+from stream.channels import ORDERS
 from stream.dead_letters import DeadLetter
 from stream.errors import PoisonEvent
-from stream.events import OrderPlaced
+from stream.intake import receive_all
 from stream.tables.order_record import MAX_COUNTED
 
 
@@ -20,8 +20,7 @@ def register(app: faust.App, wiring: Wiring) -> None:
     """Add the agent to the app."""
 
     async def count(batch: RecordBatch) -> None:
-        intake = take_in(batch, OrderPlaced, lambda event: event.order_id)
-        received, letters = intake.received, intake.letters
+        received, letters = receive_all(ORDERS, batch.records)
         collisions = await wiring.tables.dictionary.remember(
             {line.sku for r in received for line in r.event.lines}
         )
@@ -47,4 +46,6 @@ def register(app: faust.App, wiring: Wiring) -> None:
 
 
 def _collision() -> PoisonEvent:
-    return PoisonEvent("SKU_COLLISION", "$.lines", "a SKU's id already stands for another SKU; rename one of them")
+    return PoisonEvent(
+        "SKU_COLLISION", "$.lines", "a SKU's id already stands for another SKU; rename one of them"
+    )

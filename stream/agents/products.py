@@ -5,36 +5,41 @@ from __future__ import annotations
 import faust
 
 from stream import topics
-from stream.agents.intake import take_in
 from stream.agents.wiring import Wiring
 from stream.batches import RecordBatch, batch_topic
+from stream.channels import PRODUCTS
 from stream.codec import encode
 from stream.dead_letters import DeadLetter
 from stream.errors import PoisonEvent
-from stream.events import ProductUpdated
+from stream.intake import Tombstone, receive_changes
+from stream.tables.catalogue import DELISTED, Put
 
 
 def register(app: faust.App, wiring: Wiring) -> None:
     """Add the agent to the app."""
 
     async def store(batch: RecordBatch) -> None:
-        intake = take_in(batch, ProductUpdated, lambda event: event.sku, compacted=True)
-        puts: list[tuple[int, str, ProductUpdated | None, bytes]] = [
-            (r.record.offset, r.event.sku, r.event, encode(r.event)) for r in intake.received
-        ]
-        puts += [(record.offset, sku, None, b"") for record, sku in intake.tombstones]
-        collisions = await wiring.tables.dictionary.remember({sku for _, sku, _, _ in puts})
-        letters = intake.letters + [
-            DeadLetter(r.record, PoisonEvent("SKU_COLLISION", "$.sku", "its id stands for another SKU"), "tables")
-            for r in intake.received
-            if r.event.sku in collisions
-        ]
+        changes, letters = receive_changes(PRODUCTS, batch.records)
+        skus = {change.id if isinstance(change, Tombstone) else change.event.sku for change in changes}
+        collisions = await wiring.tables.dictionary.remember(skus)
+        puts: list[Put] = []
+        for change in changes:
+            offset = change.record.offset
+            if isinstance(change, Tombstone):
+                puts.append((offset, change.id, None, DELISTED))
+            elif change.event.sku in collisions:
+                letters.append(DeadLetter(change.record, _collision(), "tables"))
+            else:
+                puts.append((offset, change.event.sku, change.event, encode(change.event)))
         await wiring.bury(letters)
-        kept = sorted((put for put in puts if put[1] not in collisions), key=lambda put: put[0])
-        await wiring.tables.catalogue.put(batch.partition, kept)
-        wiring.tally.add("products", len(kept))
+        await wiring.tables.catalogue.put(batch.partition, puts)
+        wiring.tally.add("products", len(puts))
 
     @app.agent(batch_topic(app, wiring.topic(topics.PRODUCT_UPDATED)), name="on_product_updated")
     async def on_product_updated(stream: faust.StreamT[RecordBatch]) -> None:
         async for batch in stream:
             await wiring.shell.attend(batch, store)
+
+
+def _collision() -> PoisonEvent:
+    return PoisonEvent("SKU_COLLISION", "$.sku", "its id already stands for another SKU; rename one of them")

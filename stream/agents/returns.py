@@ -5,23 +5,23 @@ from __future__ import annotations
 import faust
 
 from stream import topics
-from stream.agents.intake import take_in
 from stream.agents.wiring import Wiring
 from stream.batches import RecordBatch, batch_topic
+from stream.channels import RETURNS
 from stream.dead_letters import DeadLetter
 from stream.errors import PoisonEvent
-from stream.events import OrderReturned
+from stream.intake import receive_all
 
 
 def register(app: faust.App, wiring: Wiring) -> None:
     """Add the agent to the app."""
 
     async def take_back(batch: RecordBatch) -> None:
-        intake = take_in(batch, OrderReturned, lambda event: event.order_id)
-        letters, posted = intake.letters, set()
+        received, letters = receive_all(RETURNS, batch.records)
+        posted: set[int] = set()
         owner = wiring.positions.owner(batch.topic, batch.partition)
         async with owner.lock:
-            for record, event, _ in intake.received:
+            for event, _, record in received:
                 try:
                     applied = await wiring.tables.orders.take_back(owner, record.offset, event)
                 except PoisonEvent as poison:

@@ -9,7 +9,8 @@ from datetime import UTC, datetime
 
 from stream import topics
 from stream.agents.shell import Shell
-from stream.cloudevents import output_headers
+from stream.channels import TIER_CHANGES
+from stream.cloudevents import OutputHeaders
 from stream.codec import encode
 from stream.dead_letters import DeadLetter, DeadLetters
 from stream.decisions.policy import Policy
@@ -19,6 +20,9 @@ from stream.publisher import Outgoing, Publisher
 from stream.tables.outbox import Posted
 from stream.tables.tables import Tables
 from stream.tables.view_reader import ViewReader
+
+
+_headers = OutputHeaders(TIER_CHANGES)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,16 +57,15 @@ class Wiring:
 
     async def deliver(self, posted: Sequence[Posted]) -> None:
         """Publish messages of the outbox."""
-        at = datetime.fromtimestamp(time.time(), UTC)
-        name = topics.CUSTOMER_TIER_CHANGED
+        now = datetime.fromtimestamp(time.time(), UTC).isoformat()
         messages = [
             Outgoing(
                 p.message.customer_id.encode(),
                 encode(p.message),
-                output_headers(name, p.message.event_id, at, p.message.customer_id),
+                _headers.headers(p.message.event_id, now, p.message.customer_id),
             )
             for p in posted
         ]
-        await self.publisher.publish(self.topic(name), messages)
+        await self.publisher.publish(self.topic(topics.CUSTOMER_TIER_CHANGED), messages)
         await self.tables.outbox.done(posted)
         self.tally.add("tier changes", len(posted))

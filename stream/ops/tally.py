@@ -24,4 +24,6 @@ class Tally:
         """Log the counts, if any changed since the last report."""
         if self.counts != self._reported:
             self._reported = self.counts.copy()
-            logger.info("so far: %s", ", ".join(f"{name} {count}" for name, count in sorted(self.counts.items())))
+            logger.info(
+                "so far: %s", ", ".join(f"{name} {count}" for name, count in sorted(self.counts.items()))
+            )

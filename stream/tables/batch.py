@@ -76,9 +76,7 @@ class FencedBatch:
         self._tiers = tiers.packed()
         self._sku_keys: dict[bytes, tuple[bytes, bytes]] = {}
 
-    async def apply(
-        self, owner: Owner, fence: str, changes: Sequence[Change], watermark: int
-    ) -> Applied:
+    async def apply(self, owner: Owner, fence: str, changes: Sequence[Change], watermark: int) -> Applied:
         """Apply changes in offset order, each tag exactly once however often this is repeated.
 
         Raises Superseded, StateLost, StateUnavailable.
@@ -186,7 +184,8 @@ def _accounts(changes: Sequence[Change]) -> list[Account]:
             if delta:
                 account[pane, what] = account.get((pane, what), 0) + delta
     return [
-        Account(customer_id(name), name, [(str(pane), what, str(d)) for (pane, what), d in entries.items() if d])
+        Account(
+            customer_id(name), name, [(str(pane), what, str(d)) for (pane, what), d in entries.items() if d]
+        )
         for name, entries in sums.items()
     ]
-

@@ -10,10 +10,14 @@ from stream.events import ProductUpdated
 from stream.tables.ids import range_id, sku_id, tag_of
 from stream.tables.keys import Keys
 from stream.tables.store import Command, Script, Store
-from stream.tables.wire import POSITION_BYTES, Put, pack_puts, position_of
+from stream.tables.wire import POSITION_BYTES, pack_puts, position_of
+from stream.tables.wire import Put as Stored
 
 DELISTED = b""
 """What stands in place of the event of a product that was taken out of the catalogue."""
+
+Put = tuple[int, str, ProductUpdated | None, bytes]
+"""A change: offset of its record, SKU, event (None delists) and the event's bytes (`DELISTED`)."""
 
 _product = msgspec.json.Decoder(ProductUpdated).decode
 
@@ -24,9 +28,7 @@ class Catalogue:
     def __init__(self, store: Store, keys: Keys, tags: int) -> None:
         self._store, self._keys, self._tags = store, keys, tags
 
-    async def put(
-        self, partition: int, products: Sequence[tuple[int, str, ProductUpdated | None, bytes]]
-    ) -> None:
+    async def put(self, partition: int, products: Sequence[Put]) -> None:
         """Store (offset, sku, event, raw event) unless a later record of that partition is there.
 
         An event of None delists the product. Ranges take the SKU in first, so that a ladder never lacks a product
@@ -35,11 +37,11 @@ class Catalogue:
         await self._store.commands(
             [self._range("SADD", p.range.id, sku) for _, sku, p, _ in products if p is not None and p.range]
         )
-        by_tag: dict[int, list[Put]] = {}
+        by_tag: dict[int, list[Stored]] = {}
         for offset, sku, product, raw in products:
             ident = sku_id(sku)
             value = DELISTED if product is None else raw
-            put = Put(ident, position_of(partition, offset), value)
+            put = Stored(ident, position_of(partition, offset), value)
             by_tag.setdefault(tag_of(ident, self._tags), []).append(put)
         answers = await self._store.scripts(
             [

@@ -17,6 +17,9 @@ from stream.tables.wire import POSITION_BYTES, Put, pack_puts, position_of
 SWEEP_LIMIT = 100
 """Customers of a tag swept in one round."""
 
+WITHDRAWN = b""
+"""What stands in place of a profile that the shop took back."""
+
 _profile = msgspec.json.Decoder(CustomerUpdated).decode
 
 
@@ -91,7 +94,9 @@ class Customers:
                 for tag in range(self._tags)
             ]
         )
-        scripts = [(tag, self._sweep_script(tag, ident, cutoff)) for tag, mine in enumerate(due) for ident in mine]
+        scripts = [
+            (tag, self._sweep_script(tag, ident, cutoff)) for tag, mine in enumerate(due) for ident in mine
+        ]
         answers = await self._store.scripts([script for _, script in scripts])
         return sorted({tag for (tag, _), a in zip(scripts, answers, strict=True) if int(a[1])})
 
@@ -105,4 +110,3 @@ class Customers:
             ],
             [ident, cutoff, self._tiers.packed(), f"sweep/{cutoff}"],
         )
-

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 
 from stream.tables.ids import sku_id, tag_of
 from stream.tables.keys import Keys
-from stream.tables.store import Store
+from stream.tables.store import Command, Store
 
 
 class Dictionary:
@@ -27,7 +27,7 @@ class Dictionary:
                 new.setdefault(tag_of(ident, self._tags), []).append(sku)
             elif held != sku:
                 collisions.add(sku)
-        commands = []
+        commands: list[Command] = []
         for tag, mine in new.items():
             key = self._keys.skus(tag)
             commands += [("HSETNX", key, sku_id(sku), sku.encode()) for sku in mine]

@@ -92,7 +92,7 @@ async def _customers(tables: Tables, found: list[tuple[int, str, bytes]]) -> Asy
 
 async def _orders(tables: Tables, found: list[tuple[int, str, bytes]]) -> AsyncIterator[Row]:
     rows = []
-    closed = set()
+    closed: set[str] = set()
     async for _, members in _read(tables, "SMEMBERS", map(tables.keys.closed, range(tables.layout.tags))):
         closed.update(member.decode() for member in members)
     panes = {key: int(rest.split(":")[1]) for _, rest, key in found if rest not in closed}
@@ -111,8 +111,8 @@ async def _order_counts(tables: Tables, found: list[tuple[int, str, bytes]]) -> 
     counts = {}
     async for _, answer in _read(tables, "HGETALL", (key for _, _, key in found)):
         names = await tables.dictionary.names(answer[::2])
-        for ident, count in zip(answer[::2], answer[1::2], strict=True):
+        for ident, orders in zip(answer[::2], answer[1::2], strict=True):
             if any(ident):
-                counts[names.get(ident, ident.hex())] = int(count)
+                counts[names.get(ident, ident.hex())] = int(orders)
     for sku, count in sorted(counts.items()):
         yield {"table": "order_count", "sku": sku, "count": count}

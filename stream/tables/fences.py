@@ -153,7 +153,7 @@ class Fences:
 
     async def forget_expiry(self, owner: Owner, before: int) -> None:
         """Drop the expiry fences of panes earlier than `before`."""
-        raw = (await self._store.commands([("HKEYS", self._keys.fences(tag)) for tag in range(self._tags)]))
+        raw = await self._store.commands([("HKEYS", self._keys.fences(tag)) for tag in range(self._tags)])
         prefix = f"{owner.source}/x".encode()
         stale = [
             ("HDEL", self._keys.fences(tag), *gone)

@@ -10,7 +10,14 @@ from stream.tables.fences import source_of
 from stream.tables.ids import customer_id, sku_id, tag_of
 from stream.tables.tables import Tables
 
-_SIZE_VERBS = {"co": "ZCARD", "due": "ZCARD", "panes": "SCARD", "closed": "SCARD", "range": "SCARD", "top": "STRLEN"}
+_SIZE_VERBS = {
+    "co": "ZCARD",
+    "due": "ZCARD",
+    "panes": "SCARD",
+    "closed": "SCARD",
+    "range": "SCARD",
+    "top": "STRLEN",
+}
 
 
 async def stats(tables: Tables) -> dict[str, dict[str, int]]:
@@ -73,9 +80,7 @@ async def inspect_customer(tables: Tables, name: str) -> Row | None:
         "tag": tag,
         "orders": int(fields.get(b"orders", 0)),
         "spend": {f[2:].decode(): int(v) for f, v in sorted(fields.items()) if f.startswith(b"t:")},
-        "panes": {
-            f.decode(): int(v) for f, v in sorted(zip(panes[::2], panes[1::2], strict=True))
-        },
+        "panes": {f.decode(): int(v) for f, v in sorted(zip(panes[::2], panes[1::2], strict=True))},
         "tier": known.tier,
         "profile": known.profile,
     }

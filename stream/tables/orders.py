@@ -15,7 +15,7 @@ from stream.events import OrderPlaced, OrderReturned
 from stream.codec import occurred_ms
 from stream.tables.batch import AccountEntry, Applied, Change, FencedBatch, TierTable
 from stream.tables.deltas import WeightedOrder
-from stream.tables.fences import ALREADY, LOST, SUPERSEDED, Owner
+from stream.tables.fences import APPLIED, LOST, SUPERSEDED, Owner
 from stream.tables.ids import order_id, tag_of
 from stream.tables.keys import Keys
 from stream.tables.order_record import (
@@ -57,6 +57,14 @@ class _Claimant(NamedTuple):
     live_from: int
     ident: bytes
     record: OrderRecord
+
+
+class _Logged(NamedTuple):
+    partition: int
+    offset: bytes
+    pane: int
+    log: bytes
+    record: bytes
 
 
 class Orders:
@@ -161,42 +169,43 @@ class Orders:
 
     async def _take(self, owner: Owner, offset: int, event: OrderReturned) -> Taken | None:
         """Write down what this return takes, once; None when its pane is being expired."""
-        ident = order_id(event.order_id)
+        ident, at = order_id(event.order_id), offset.to_bytes(8, "big")
         tag = tag_of(ident, self._tags)
-        keys, at = self._keys, offset.to_bytes(8, "big")
+        returns = self._keys.returns(tag, owner.partition)
         while True:
-            returns = keys.returns(tag, owner.partition)
-            before, claim = await self._store.commands(
-                [("HGET", returns, at), ("HGET", keys.claims(tag), ident)]
-            )
+            before = (await self._store.commands([("HGET", returns, at)]))[0]
             if before is not None:
                 return unpack_taken(before)
-            logged = None
-            if claim is not None:
-                partition, placed_at, pane = _CLAIM.unpack(claim)
-                log, field = keys.pane(tag, partition, pane), placed_at.to_bytes(8, "big")
-                logged = (await self._store.commands([("HGET", log, field)]))[0]
-            if logged is None:
-                raise PoisonEvent(
-                    "ORDER_UNKNOWN", "$.order_id", "no order of this id in the window; replay once it arrived"
-                )
-            after, taken = after_return(unpack(logged), event.lines, pane)
+            logged = await self._logged(tag, ident)
+            after, taken = after_return(unpack(logged.record), event.lines, logged.pane)
             script = Script(
                 "take_return",
-                [keys.fences(tag), returns, keys.closed(tag), log],
+                [self._keys.fences(tag), returns, self._keys.closed(tag), logged.log],
                 [
-                    *(owner.source, owner.epochs[tag], at, field, logged, pack(after), pack(taken)),
-                    pane_member(partition, pane),
+                    *(owner.source, owner.epochs[tag], at, logged.offset),
+                    *(logged.record, pack(after), pack(taken), pane_member(logged.partition, logged.pane)),
                 ],
             )
-            answer = (await self._store.scripts([script]))[0]
-            if int(answer[0]) == _CLOSED:
+            code, answer = (await self._store.scripts([script]))[0]
+            if int(code) == _CLOSED:
                 return None
-            if int(answer[0]) == _CHANGED:
-                continue
-            if int(answer[0]) > ALREADY:
-                owner.settle(owner.source, tag, answer, -1)
-            return unpack_taken(answer[1])
+            if int(code) == APPLIED:
+                return unpack_taken(answer)
+            if int(code) != _CHANGED:
+                owner.settle(owner.source, tag, (code, answer), -1)
+
+    async def _logged(self, tag: int, ident: bytes) -> _Logged:
+        """The order of this id as it stands in the log; raises PoisonEvent when it is not there."""
+        claim = (await self._store.commands([("HGET", self._keys.claims(tag), ident)]))[0]
+        if claim is not None:
+            partition, placed_at, pane = _CLAIM.unpack(claim)
+            log, field = self._keys.pane(tag, partition, pane), placed_at.to_bytes(8, "big")
+            record = (await self._store.commands([("HGET", log, field)]))[0]
+            if record is not None:
+                return _Logged(partition, field, pane, log, record)
+        raise PoisonEvent(
+            "ORDER_UNKNOWN", "$.order_id", "no order of this id in the window; replay it once the order arrived"
+        )
 
     async def forget_returns(self, partition: int, before: int) -> None:
         """Drop what returns wrote down at offsets that are committed."""

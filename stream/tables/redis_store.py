@@ -24,7 +24,17 @@ _PRELUDES: dict[ScriptName, tuple[str, ...]] = {
     "put_latest": (),
 }
 
-_WAIT_FOR = ("OOM", "MISCONF", "LOADING", "BUSY", "READONLY", "MASTERDOWN", "CLUSTERDOWN", "TRYAGAIN", "NOREPLICAS")
+_WAIT_FOR = (
+    "OOM",
+    "MISCONF",
+    "LOADING",
+    "BUSY",
+    "READONLY",
+    "MASTERDOWN",
+    "CLUSTERDOWN",
+    "TRYAGAIN",
+    "NOREPLICAS",
+)
 """Answers that mean "not now": memory or disk full, loading, fail-over under way."""
 
 
@@ -47,7 +57,7 @@ class RedisStore:
             retry=Retry(ExponentialWithJitterBackoff(base=0.05, cap=1.0), 3),
         )
         # Answers as the wire gives them: the twin gives the same, and nothing is decoded twice.
-        self._redis.response_callbacks = {}  # type: ignore[assignment]
+        self._redis.response_callbacks = {}
         self._shas: dict[ScriptName, bytes] = {}
         self._url = url
 

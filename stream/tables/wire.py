@@ -51,7 +51,8 @@ def position_of(partition: int, offset: int) -> bytes:
 def pack_claims(claims: Sequence[Claim]) -> bytes:
     """For `claim`."""
     return b"".join(
-        _CLAIM.pack(c.order, c.offset, c.pane, c.live_from, c.pane_number, len(c.record)) + c.record for c in claims
+        _CLAIM.pack(c.order, c.offset, c.pane, c.live_from, c.pane_number, len(c.record)) + c.record
+        for c in claims
     )
 
 
@@ -96,9 +97,7 @@ def unpack_accounts(raw: bytes) -> Iterator[Account]:
 
 def pack_puts(puts: Sequence[Put]) -> bytes:
     """For `put_latest`."""
-    return b"".join(
-        _PUT.pack(len(p.field), len(p.value)) + p.field + p.position + p.value for p in puts
-    )
+    return b"".join(_PUT.pack(len(p.field), len(p.value)) + p.field + p.position + p.value for p in puts)
 
 
 def unpack_puts(raw: bytes) -> Iterator[Put]:

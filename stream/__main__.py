@@ -1,0 +1,5 @@
+"""`python -m stream` is `basketstream`."""
+
+from stream.cli import main
+
+main()

@@ -1,0 +1,52 @@
+"""The command line. Data goes to stdout, notes to stderr.
+
+Exit codes: 0 done, 1 a check failed, 2 something only the operator can mend (the message says what), 130 interrupted.
+"""
+
+from __future__ import annotations
+
+import sys
+
+import typer
+from rich.console import Console
+
+from stream import __version__
+from stream.commands import dead_letters, demo, doctor, replay, tables, topics, worker
+from stream.errors import OperatorError, StateLost, StateUnavailable
+
+app = typer.Typer(
+    name="basketstream",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    help="Real-time upsell and cross-sell suggestions from basket and order events on Kafka.",
+    epilog="First look: basketstream demo",
+)
+app.command()(demo.demo)
+app.command()(worker.worker)
+app.command()(replay.replay)
+app.command()(doctor.doctor)
+app.add_typer(topics.app, name="topics")
+app.add_typer(tables.app, name="tables")
+app.add_typer(dead_letters.app, name="dlq")
+
+
+@app.command()
+def version() -> None:
+    """Print the version."""
+    print(__version__)
+
+
+def main() -> None:
+    """Run the command line; errors meant for the operator become two lines on stderr."""
+    notes = Console(stderr=True, highlight=False, markup=False)
+    try:
+        app()
+    except OperatorError as exc:
+        notes.print(exc.problem, style="red")
+        notes.print(exc.remedy)
+        sys.exit(2)
+    except (StateLost, StateUnavailable) as exc:
+        notes.print(str(exc), style="red")
+        sys.exit(2)
+    except KeyboardInterrupt:
+        sys.exit(130)

@@ -1,0 +1,109 @@
+"""`basketstream tables`: look at the tables, and compare them with the log."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections.abc import Awaitable, Callable
+from typing import Annotated, Any, TypeVar
+
+import msgspec
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from stream.commands.options import Broker, Json, Redis
+from stream.errors import OperatorError
+from stream.settings import load_settings
+from stream.tables.dump import dump_rows
+from stream.tables.inspection import inspect_customer, inspect_sku, stats
+from stream.tables.layout import read_layout
+from stream.tables.tables import Tables
+from stream.verification.verify import verify_tables
+
+T = TypeVar("T")
+
+app = typer.Typer(no_args_is_help=True, help="Look at the tables, and compare them with the log.")
+_json = msgspec.json.Encoder().encode
+
+
+def _with_tables(redis: str | None, use: Callable[[Tables], Awaitable[T]]) -> T:
+    """Open the tables read-only, use them, close them. Raises OperatorError when there are none."""
+
+    async def run() -> T:
+        tables = Tables.on_redis(load_settings(redis_url=redis))
+        try:
+            if await read_layout(tables.store, tables.keys) is None:
+                raise OperatorError(
+                    f"No tables under namespace {tables.keys.namespace!r}.",
+                    "Check --redis and BASKETSTREAM_NAMESPACE; a worker makes the tables when it first starts.",
+                )
+            await tables.open()
+            return await use(tables)
+        finally:
+            await tables.close()
+
+    return asyncio.run(run())
+
+
+@app.command()
+def dump(redis: Redis = None) -> None:
+    """Every row as canonical, sorted JSON Lines on stdout: two equal tables print equal bytes."""
+
+    async def run(tables: Tables) -> None:
+        async for row in dump_rows(tables):
+            sys.stdout.buffer.write(_json(row) + b"\n")
+
+    _with_tables(redis, run)
+
+
+@app.command()
+def verify(broker: Broker = None, redis: Redis = None, json: Json = False) -> None:
+    """Recount everything from the log and compare, integer for integer. Exit code 1 on any difference."""
+    settings = load_settings(broker=broker, redis_url=redis)
+
+    async def run(tables: Tables) -> bool:
+        report = await verify_tables(settings, dump_rows(tables))
+        if json:
+            print(_json(report).decode())
+        else:
+            report.print()
+        return report.equal
+
+    if not _with_tables(redis, run):
+        raise typer.Exit(1)
+
+
+@app.command()
+def inspect(
+    redis: Redis = None,
+    sku: Annotated[str | None, typer.Option(help="A SKU: orders, partners by count, catalogue.")] = None,
+    customer: Annotated[str | None, typer.Option(help="A customer: spend by pane, tier, profile.")] = None,
+) -> None:
+    """All that the tables hold of one SKU or one customer, as JSON. Exit code 1 when there is nothing."""
+    if (sku is None) == (customer is None):
+        raise OperatorError("Name one thing to inspect.", "Add --sku SKU or --customer ID.")
+
+    async def run(tables: Tables) -> Any:
+        return await (
+            inspect_sku(tables, sku) if sku is not None else inspect_customer(tables, str(customer))
+        )
+
+    found = _with_tables(redis, run)
+    if found is None:
+        raise typer.Exit(1)
+    print(msgspec.json.format(_json(found).decode(), indent=2))
+
+
+@app.command(name="stats")
+def show_stats(redis: Redis = None, json: Json = False) -> None:
+    """Keys, entries and bytes of each kind of table, and the bytes an entry costs."""
+    found = _with_tables(redis, stats)
+    if json:
+        print(_json(found).decode())
+        return
+    table = Table("family", "keys", "entries", "bytes", "bytes/entry")
+    for family, sizes in found.items():
+        each = f"{sizes['bytes'] / sizes['entries']:.1f}" if sizes["entries"] else ""
+        table.add_row(family, *(f"{sizes[name]:,}" for name in ("keys", "entries", "bytes")), each)
+    Console().print(table)

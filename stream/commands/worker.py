@@ -1,0 +1,82 @@
+"""`basketstream worker`: one worker process, and Kafka and Redis around it when asked to."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import signal
+import sys
+from contextlib import AsyncExitStack
+
+import typer
+from rich.console import Console
+from rich.logging import RichHandler
+
+from stream.app import create_app
+from stream.commands.options import BrokerChoice, Partitions, RedisChoice
+from stream.embedded.process import leashed
+from stream.embedded.choice import chosen_broker, chosen_redis, starts_something
+from stream.settings import load_settings
+from stream.topics import create_topics
+from stream.worker import run_worker
+
+notes = Console(stderr=True)
+
+
+def worker(
+    broker: BrokerChoice = None,
+    redis: RedisChoice = None,
+    partitions: Partitions = 4,
+) -> None:
+    """Answer baskets and count orders until stopped.
+
+    Start as many as there are partitions; they share the work. Settings are BASKETSTREAM_* variables.
+
+    With `--broker embedded --redis embedded` nothing else has to run: topics are made, and both end with the worker.
+    """
+    settings = load_settings()
+    chosen = (broker or settings.broker, redis or settings.redis_url)
+    if starts_something(*chosen):
+        raise typer.Exit(asyncio.run(_worker_and_services(*chosen, partitions)))
+    settings = load_settings(broker=chosen[0], redis_url=chosen[1])
+    _log_to_stderr(settings.log_level)
+    raise typer.Exit(run_worker(create_app(settings), loglevel=settings.log_level))
+
+
+def _log_to_stderr(level: str) -> None:
+    """One line an event; colours and columns only for people."""
+    if sys.stderr.isatty():
+        handler: logging.Handler = RichHandler(console=notes, show_path=False)
+        logging.basicConfig(level=level, format="%(message)s", datefmt="[%X]", handlers=[handler])
+    else:
+        logging.basicConfig(
+            level=level, stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
+        )
+    logging.getLogger("aiokafka").setLevel(logging.WARNING)
+
+
+async def _worker_and_services(broker_choice: str, redis_choice: str, partitions: int) -> int:
+    """Start what was asked for, then the worker as a child; stop in the opposite order."""
+    async with AsyncExitStack() as services:
+        broker = await services.enter_async_context(chosen_broker(broker_choice))
+        url = await services.enter_async_context(chosen_redis(redis_choice))
+        prefix = load_settings().topic_prefix
+        await create_topics(broker.bootstrap, partitions=partitions, prefix=prefix)
+        notes.print(f"Kafka {broker.bootstrap} ({broker.kind}), Redis {url}", highlight=False)
+        return await _child(broker.bootstrap, url, idempotent=broker.idempotent)
+
+
+async def _child(bootstrap: str, url: str, *, idempotent: bool) -> int:
+    command = [sys.executable, "-m", "stream", "worker", "--broker", bootstrap, "--redis", url]
+    environ = {**os.environ, "BASKETSTREAM_IDEMPOTENT": str(int(idempotent))}
+    process = await asyncio.create_subprocess_exec(*leashed(command), env=environ, start_new_session=True)
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, _pass_on, process, number)
+    return await process.wait()
+
+
+def _pass_on(process: asyncio.subprocess.Process, number: signal.Signals) -> None:
+    if process.returncode is None:
+        process.send_signal(number)
