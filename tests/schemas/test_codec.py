@@ -19,6 +19,7 @@ from tests.broken_records import BROKEN, ODD_IDS, Broken, basket, json_bytes, li
 from tests.kafka_records import RECORD_TIME_MS, kafka_record
 
 CHANNEL_OF = {channel.topic: channel for channel in CHANNELS}
+INCOMING = [channel for channel in CHANNELS if channel.direction == "receive"]
 EVERY_BROKEN = [
     pytest.param(CHANNEL_OF[topic], broken, id=f"{topic}: {name}")
     for topic, records in BROKEN.items()
@@ -125,11 +126,11 @@ def test_a_record_of_exactly_the_largest_size_is_read() -> None:
 
 @given(st.binary(max_size=200) | st.text(max_size=100).map(str.encode))
 def test_any_bytes_give_an_event_or_a_poison_event(raw: bytes) -> None:
-    for channel in CHANNELS:
-        try:
-            decode(channel.event_type, raw)
-        except PoisonEvent as error:
-            assert error.code
+    record = kafka_record(BASKETS.topic, b"b-1", raw)
+
+    for channel in INCOMING:
+        received, letters = receive_all(channel, [record])
+        assert len(received) + len(letters) == 1
 
 
 @given(st.data())
