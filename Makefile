@@ -51,17 +51,14 @@ schemas: setup ## write schemas/ from the typed events
 scenarios: setup ## the tests of the acceptance list alone
 	$(BIN)/python -m pytest -m "scenario or feature or fault" -v $(ARGS)
 
-# The header is ours; pip-compile keeps the versions that are pinned already unless ARGS="--upgrade".
+PIP_COMPILE := $(BIN)/pip-compile --quiet --generate-hashes --allow-unsafe --strip-extras --no-header \
+  --no-emit-index-url --no-emit-find-links --no-emit-options --annotation-style=line
+
+# Versions that are pinned already stay unless ARGS="--upgrade". The worker's image has what the worker
+# needs alone, in the very versions that were tested.
 constraints: setup ## pin and hash the packages again
-	printf '%s\n' \
-	  '# Every package of every extra and of the build, pinned and hashed; written by `make constraints`.' \
-	  '# Installed with `pip install --require-hashes -r constraints.txt`.' > constraints.header
-	$(BIN)/pip-compile pyproject.toml --quiet --all-extras --all-build-deps --generate-hashes --allow-unsafe \
-	  --strip-extras --no-header --no-emit-index-url --no-emit-find-links --no-emit-options \
-	  --annotation-style=line --output-file constraints.txt $(ARGS)
-	grep -vxFf constraints.header constraints.txt > constraints.body
-	cat constraints.header constraints.body > constraints.txt
-	rm constraints.header constraints.body
+	$(PIP_COMPILE) --all-extras --all-build-deps $(ARGS) --output-file constraints.txt pyproject.toml
+	$(PIP_COMPILE) --constraint constraints.txt --all-build-deps --output-file deploy/worker.txt pyproject.toml
 
 clean: ## what the commands above left in this folder
 	rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage htmlcov

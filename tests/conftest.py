@@ -54,7 +54,7 @@ def topic_prefix() -> str:
 
 @pytest.fixture
 def make_shop_topics(kafka: Broker) -> Callable[..., Awaitable[str]]:
-    """`prefix = await make_shop_topics(partitions=2, only=None)`: the product's topics under a fresh prefix."""
+    """`prefix = await make_shop_topics(partitions=2, only=None)`: the topics under a fresh prefix."""
 
     async def make(**choices: object) -> str:
         return await fresh_topics(kafka, **choices)  # type: ignore[arg-type]

@@ -18,13 +18,13 @@ VALKEY_IMAGE = "valkey/valkey:8.1.4"
 _UNREACHABLE = (DockerException, requests.exceptions.RequestException, OSError, RuntimeError)
 
 
-class NoDocker(Exception):
+class NoDockerError(Exception):
     """There is no Docker engine, or it cannot get the image."""
 
 
 @contextmanager
 def kafka() -> Iterator[str]:
-    """Apache Kafka in a container: its bootstrap address. Raises NoDocker."""
+    """Apache Kafka in a container: its bootstrap address. Raises NoDockerError."""
     _ask_engine()
     from testcontainers.core.container import DockerContainer
     from testcontainers.core.docker_client import DockerClient
@@ -44,7 +44,7 @@ def kafka() -> Iterator[str]:
         container.start()
     except _UNREACHABLE as exc:
         container.stop()
-        raise NoDocker(str(exc)) from exc
+        raise NoDockerError(str(exc)) from exc
     try:
         yield f"{host}:{port}"
     finally:
@@ -76,7 +76,7 @@ def kafka_environment(host: str, port: int) -> dict[str, str]:
 
 @contextmanager
 def valkey() -> Iterator[str]:
-    """Valkey in a container: its URL. Raises NoDocker."""
+    """Valkey in a container: its URL. Raises NoDockerError."""
     _ask_engine()
     from testcontainers.community.valkey import ValkeyContainer
 
@@ -86,7 +86,7 @@ def valkey() -> Iterator[str]:
         container.start()
     except _UNREACHABLE as exc:
         container.stop()
-        raise NoDocker(str(exc)) from exc
+        raise NoDockerError(str(exc)) from exc
     try:
         yield f"redis://{container.get_container_host_ip()}:{container.get_exposed_port(6379)}/0"
     finally:
@@ -97,10 +97,10 @@ def _ask_engine() -> None:
     try:
         client = docker.from_env(timeout=5)
     except DockerException as exc:
-        raise NoDocker("no engine answers") from exc
+        raise NoDockerError("no engine answers") from exc
     try:
         client.ping()
     except _UNREACHABLE as exc:
-        raise NoDocker("no engine answers") from exc
+        raise NoDockerError("no engine answers") from exc
     finally:
         client.close()

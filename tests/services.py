@@ -1,4 +1,4 @@
-"""The Kafka and the Redis the tests run on: the first of several ways that works here, started once a session.
+"""The Kafka and the Redis the tests run on: the first way that works here, started once a session.
 
 | | Kafka | Redis |
 |---|---|---|
@@ -12,10 +12,9 @@ from __future__ import annotations
 
 import asyncio
 import os
-import threading
 import uuid
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import AbstractAsyncContextManager, ExitStack, contextmanager
 from dataclasses import dataclass, field
 from typing import TypeVar
@@ -31,7 +30,7 @@ START_TIMEOUT_S = 700.0
 """The slowest start: Maven fetches Apache Kafka over a slow line."""
 
 
-class NotHere(Exception):
+class NotHereError(Exception):
     """This way to a service does not work on this machine; says why."""
 
 
@@ -41,40 +40,26 @@ def hosted(service: Callable[[], AbstractAsyncContextManager[T]]) -> Iterator[T]
 
     The thread lasts as long as the service: its children are tied to the life of the thread that made them.
     """
-    started: Future[T] = Future()
-    stop: Future[tuple[asyncio.AbstractEventLoop, asyncio.Event]] = Future()
+    started: Future[tuple[T, Callable[[], None]]] = Future()
 
     async def host() -> None:
-        end = asyncio.Event()
-        stop.set_result((asyncio.get_running_loop(), end))
+        loop, end = asyncio.get_running_loop(), asyncio.Event()
+        async with service() as value:
+            started.set_result((value, lambda: loop.call_soon_threadsafe(end.set)))
+            await end.wait()
+
+    with ThreadPoolExecutor(1, thread_name_prefix="hosted") as thread:
+        ended = thread.submit(lambda: asyncio.run(host()))
+        wait([started, ended], timeout=START_TIMEOUT_S, return_when=FIRST_COMPLETED)
+        if not started.done():
+            ended.result(timeout=0)
+        value, stop = started.result(timeout=0)
         try:
-            async with service() as value:
-                started.set_result(value)
-                await end.wait()
-        except BaseException as exc:
-            if started.done():
-                raise
-            started.set_exception(exc)
-
-    failures: list[BaseException] = []
-
-    def run() -> None:
-        try:
-            asyncio.run(host())
-        except BaseException as exc:
-            failures.append(exc)
-
-    thread = threading.Thread(target=run, name="hosted service", daemon=True)
-    thread.start()
-    try:
-        yield started.result(START_TIMEOUT_S)
-    finally:
-        loop, end = stop.result(START_TIMEOUT_S)
-        if thread.is_alive():
-            loop.call_soon_threadsafe(end.set)
-        thread.join()
-    if failures:
-        raise failures[0]
+            yield value
+        finally:
+            if not ended.done():
+                stop()
+        ended.result()
 
 
 @dataclass(slots=True)
@@ -108,7 +93,7 @@ class Services:
             said: list[str] = []
             try:
                 value = way(self.stack, said)
-            except NotHere as exc:
+            except NotHereError as exc:
                 reasons.append(str(exc))
                 continue
             self.notes.append(f"{what}: {'; '.join(said)}")
@@ -122,7 +107,7 @@ class Services:
 def given_kafka(stack: ExitStack, said: list[str]) -> Broker:
     address = os.environ.get("BASKETSTREAM_TEST_KAFKA")
     if not address:
-        raise NotHere("BASKETSTREAM_TEST_KAFKA is not set")
+        raise NotHereError("BASKETSTREAM_TEST_KAFKA is not set")
     said.append(f"the one given, {address}")
     return Broker(address, "given")
 
@@ -130,8 +115,8 @@ def given_kafka(stack: ExitStack, said: list[str]) -> Broker:
 def docker_kafka(stack: ExitStack, said: list[str]) -> Broker:
     try:
         address = stack.enter_context(containers.kafka())
-    except containers.NoDocker as exc:
-        raise NotHere(f"Docker: {exc}") from exc
+    except containers.NoDockerError as exc:
+        raise NotHereError(f"Docker: {exc}") from exc
     said.append(f"Apache Kafka in Docker ({containers.KAFKA_IMAGE})")
     return Broker(address, "apache")
 
@@ -140,18 +125,18 @@ def jar_kafka(stack: ExitStack, said: list[str]) -> Broker:
     try:
         broker = stack.enter_context(hosted(apache_kafka))
     except OperatorError as exc:
-        raise NotHere(exc.problem) from exc
+        raise NotHereError(exc.problem) from exc
     said.append("Apache Kafka from Maven jars")
     return broker
 
 
 def last_resort_kafka(stack: ExitStack, said: list[str]) -> Broker:
     if os.environ.get("CI") == "true":
-        raise NotHere("the embedded broker: CI=true asks for Apache Kafka")
+        raise NotHereError("the embedded broker: CI=true asks for Apache Kafka")
     try:
         broker = stack.enter_context(hosted(embedded_broker))
     except OperatorError as exc:
-        raise NotHere(exc.problem) from exc
+        raise NotHereError(exc.problem) from exc
     said.append("THE EMBEDDED BROKER, not Apache Kafka")
     return broker
 
@@ -159,7 +144,7 @@ def last_resort_kafka(stack: ExitStack, said: list[str]) -> Broker:
 def given_redis(stack: ExitStack, said: list[str]) -> str:
     url = os.environ.get("BASKETSTREAM_TEST_REDIS")
     if not url:
-        raise NotHere("BASKETSTREAM_TEST_REDIS is not set")
+        raise NotHereError("BASKETSTREAM_TEST_REDIS is not set")
     said.append("the one given")
     return url
 
@@ -167,8 +152,8 @@ def given_redis(stack: ExitStack, said: list[str]) -> str:
 def docker_redis(stack: ExitStack, said: list[str]) -> str:
     try:
         url = stack.enter_context(containers.valkey())
-    except containers.NoDocker as exc:
-        raise NotHere(f"Docker: {exc}") from exc
+    except containers.NoDockerError as exc:
+        raise NotHereError(f"Docker: {exc}") from exc
     said.append(f"Valkey in Docker ({containers.VALKEY_IMAGE})")
     return url
 
@@ -177,7 +162,7 @@ def program_redis(stack: ExitStack, said: list[str]) -> str:
     try:
         server = stack.enter_context(hosted(embedded_redis))
     except OperatorError as exc:
-        raise NotHere(exc.problem) from exc
+        raise NotHereError(exc.problem) from exc
     said.append(server.program)
     return server.url
 

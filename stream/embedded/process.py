@@ -60,7 +60,7 @@ class ChildProcess:
         self._lost.clear()
         with self.log.open("ab") as log:
             self._process = await asyncio.create_subprocess_exec(
-                *_leashed(self._command),
+                *leashed(self._command),
                 stdin=asyncio.subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
@@ -170,7 +170,7 @@ async def run_program(command: Sequence[str], *, timeout_s: float) -> tuple[int,
     It is killed when we are cancelled or when it takes longer, which raises OperatorError.
     """
     process = await asyncio.create_subprocess_exec(
-        *_leashed(command),
+        *leashed(command),
         stdin=asyncio.subprocess.DEVNULL,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.STDOUT,
@@ -190,5 +190,6 @@ async def run_program(command: Sequence[str], *, timeout_s: float) -> tuple[int,
     return process.returncode or 0, printed.decode(errors="replace")
 
 
-def _leashed(command: Sequence[str]) -> list[str]:
+def leashed(command: Sequence[str]) -> list[str]:
+    """The command under the launcher that ties it to this process."""
     return [sys.executable, "-I", "-S", leash.__file__, str(os.getpid()), *command]
