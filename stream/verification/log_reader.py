@@ -1,0 +1,91 @@
+"""A topic from its beginning to where it ends now."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from typing import Any
+
+from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
+from aiokafka.errors import KafkaError
+
+from stream.errors import OperatorError, StateUnavailable
+
+FETCH_TIMEOUT_MS = 1_000
+STALLED_ROUNDS = 30
+"""Fetches in a row that may bring nothing before we give up; about half a minute."""
+
+
+async def end_offsets(bootstrap: str, topic: str) -> dict[int, int]:
+    """The offset after the last record of each partition. Raises OperatorError when the topic is missing."""
+    async with _Consumer(bootstrap) as consumer:
+        return {tp.partition: end for tp, end in (await _ends(consumer, topic)).items()}
+
+
+async def read_log(bootstrap: str, topic: str) -> AsyncIterator[ConsumerRecord[bytes, bytes]]:
+    """Every record there is when the reading begins; those of one partition in offset order.
+
+    Raises OperatorError when there is no such topic, StateUnavailable when the broker stops answering.
+    """
+    async with _Consumer(bootstrap) as consumer:
+        ends = await _ends(consumer, topic)
+        consumer.assign(list(ends))
+        await consumer.seek_to_beginning(*ends)
+        left = {tp: end for tp, end in ends.items() if await consumer.position(tp) < end}
+        stalled = 0
+        while left:
+            fetched = await consumer.getmany(*left, timeout_ms=FETCH_TIMEOUT_MS)
+            for tp, records in fetched.items():
+                for record in records:
+                    if record.offset < ends[tp]:
+                        yield record
+            # Where compaction or a transaction's end left a hole, the position goes past it without a record.
+            left = {tp: end for tp, end in left.items() if await consumer.position(tp) < end}
+            stalled = 0 if fetched else stalled + 1
+            if stalled == STALLED_ROUNDS:
+                raise StateUnavailable(f"{topic} gives no more records; still to read: {_told(left)}")
+
+
+async def _ends(consumer: Any, topic: str) -> dict[TopicPartition, int]:
+    partitions = consumer.partitions_for_topic(topic) or ()
+    if not partitions:
+        raise OperatorError(
+            f"There is no topic {topic}.",
+            "Check --broker and the topic prefix, or run `basketstream topics create`.",
+        )
+    ends: dict[TopicPartition, int] = await consumer.end_offsets(
+        [TopicPartition(topic, partition) for partition in sorted(partitions)]
+    )
+    return ends
+
+
+def _told(left: dict[TopicPartition, int]) -> str:
+    return ", ".join(f"partition {tp.partition} to {end}" for tp, end in left.items())
+
+
+class _Consumer:
+    """A consumer outside of any group, started and stopped."""
+
+    def __init__(self, bootstrap: str) -> None:
+        self._bootstrap = bootstrap
+
+    async def __aenter__(self) -> Any:
+        self._consumer: Any = AIOKafkaConsumer(
+            bootstrap_servers=self._bootstrap,
+            enable_auto_commit=False,
+            auto_offset_reset="earliest",
+            fetch_max_bytes=16 << 20,
+            max_partition_fetch_bytes=4 << 20,
+        )
+        try:
+            await self._consumer.start()
+            await self._consumer._client.force_metadata_update()
+        except (KafkaError, OSError) as exc:
+            await self._consumer.stop()
+            raise OperatorError(
+                f"Kafka does not answer at {self._bootstrap}: {exc}",
+                "Start it, or name the right address with --broker or BASKETSTREAM_BROKER.",
+            ) from exc
+        return self._consumer
+
+    async def __aexit__(self, *exc: object) -> None:
+        await self._consumer.stop()

@@ -1,0 +1,172 @@
+"""The recount: what the tables must show after a log, worked out the simplest way there is.
+
+Everything is counted anew from the orders that are left at the end; nothing is added and taken away again.
+That is what makes it a check of tables that do nothing else.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from hashlib import blake2b
+from itertools import combinations
+from typing import Any, NamedTuple
+
+from stream.events import OrderPlaced, OrderReturned
+from stream.verification.returned import CountedOrder
+from stream.verification.rules import Rules
+from stream.verification.tier_bounds import tier_bounds
+
+Row = dict[str, Any]
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+class LoggedOrder(NamedTuple):
+    """An order and its place in the log."""
+
+    partition: int
+    offset: int
+    event: OrderPlaced
+
+
+class LoggedReturn(NamedTuple):
+    """A return and its place in the log."""
+
+    partition: int
+    offset: int
+    event: OrderReturned
+
+
+@dataclass(slots=True)
+class Recount:
+    """The counted orders of a log, and the rows they make."""
+
+    rules: Rules
+    orders: dict[str, CountedOrder] = field(default_factory=dict)
+    superseded: list[CountedOrder] = field(default_factory=list)
+    """Counted orders whose id was used again after their pane had left the window."""
+    duplicates: int = 0
+    late: int = 0
+    _watermarks: dict[int, int] = field(default_factory=dict)
+
+    def place(self, logged: LoggedOrder) -> None:
+        """Count an order, unless it is late by its partition's watermark, or a duplicate in the window."""
+        event = logged.event
+        pane = self._pane(event.occurred_at)
+        watermark = max(self._watermarks.get(logged.partition, pane), pane)
+        self._watermarks[logged.partition] = watermark
+        if pane <= watermark - self.rules.window_panes:
+            self.late += 1
+            return
+        earlier = self.orders.get(event.order_id)
+        if earlier is not None and earlier.pane > watermark - self.rules.window_panes:
+            self.duplicates += 1
+            return
+        if earlier is not None:
+            self.superseded.append(earlier)
+        lines = [(line.sku, line.quantity, line.unit_price) for line in event.lines]
+        self.orders[event.order_id] = CountedOrder(
+            order_id=event.order_id,
+            pane=pane,
+            customer_id=event.customer_id,
+            currency=event.currency,
+            skus=set(sorted({sku for sku, _, _ in lines}, key=_digest)[: self.rules.max_counted]),
+            lines=lines,
+        )
+
+    def take_back(self, logged: LoggedReturn) -> None:
+        """Take a return into account; one of an order that is unknown or has left the window does nothing."""
+        order = self.orders.get(logged.event.order_id)
+        if order is not None and order.pane > self.end - self.rules.window_panes:
+            order.take_back(logged.event)
+
+    @property
+    def end(self) -> int:
+        """The newest pane of all partitions."""
+        return max(self._watermarks.values(), default=0)
+
+    def rows(self) -> Iterator[Row]:
+        """All rows in canonical order: by table, then by the row's ids."""
+        counted = [order for order in self._all() if order.pane > self.end - self.rules.window_panes]
+        yield from _co_purchases(counted)
+        yield from self._customers()
+        for order in sorted(counted, key=lambda order: (order.order_id, order.pane)):
+            if order.skus:
+                yield {
+                    "table": "order",
+                    "order_id": order.order_id,
+                    "pane": order.pane,
+                    "skus": sorted(order.skus),
+                }
+        singles = Counter(sku for order in counted for sku in order.skus)
+        for sku, count in sorted(singles.items()):
+            yield {"table": "order_count", "sku": sku, "count": count}
+
+    def _all(self) -> list[CountedOrder]:
+        return [*self.superseded, *self.orders.values()]
+
+    def _customers(self) -> Iterator[Row]:
+        by_customer: defaultdict[str, list[CountedOrder]] = defaultdict(list)
+        for order in self._all():
+            if order.customer_id is not None:
+                by_customer[order.customer_id].append(order)
+        for customer, orders in sorted(by_customer.items()):
+            live = [o for o in orders if o.pane > self.end - self.rules.customer_window_panes]
+            placed = sum(not order.whole_back for order in live)
+            now, most = _spend(live), Counter[str]()
+            for order in orders:
+                most[order.currency] += order.paid
+            if placed:
+                yield {
+                    "table": "customer",
+                    "customer_id": customer,
+                    "orders": placed,
+                    "spend": dict(sorted(now.items())),
+                    "tier": tier_bounds(most, now, self.rules.tiers),
+                }
+
+    def _pane(self, at: datetime) -> int:
+        return (at - _EPOCH) // timedelta(milliseconds=1) // self.rules.pane_ms
+
+
+def recount(
+    orders: Iterable[LoggedOrder], returns: Iterable[LoggedReturn] = (), *, rules: Rules | None = None
+) -> Recount:
+    """Count a whole log: orders as they stand in their partitions, then returns.
+
+    A return stands for its final effect: it is one made while its order was in the window and known. In a
+    customer's row `tier` is a tuple, of all tiers that can be right (`tier_bounds`).
+    """
+    result = Recount(rules or Rules())
+    for order in orders:
+        result.place(order)
+    for returned in returns:
+        result.take_back(returned)
+    return result
+
+
+def _co_purchases(orders: Iterable[CountedOrder]) -> Iterator[Row]:
+    pairs: Counter[tuple[str, str]] = Counter()
+    for order in orders:
+        pairs.update(combinations(sorted(order.skus), 2))
+    partners: defaultdict[str, dict[str, int]] = defaultdict(dict)
+    for (one, other), count in pairs.items():
+        partners[one][other] = count
+        partners[other][one] = count
+    for sku in sorted(partners):
+        for partner, count in sorted(partners[sku].items()):
+            yield {"table": "co_purchase", "sku": sku, "partner": partner, "count": count}
+
+
+def _spend(orders: Iterable[CountedOrder]) -> dict[str, int]:
+    spend: Counter[str] = Counter()
+    for order in orders:
+        spend[order.currency] += order.spend
+    return {currency: amount for currency, amount in spend.items() if amount}
+
+
+def _digest(sku: str) -> bytes:
+    return blake2b(sku.encode()).digest()[:8]
