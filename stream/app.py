@@ -35,6 +35,9 @@ class BasketApp(faust.App):
     positions: TablePositions
     wiring: Wiring
 
+    async def on_first_start(self) -> None:
+        """Nothing: Faust would make a folder for tables we do not keep, wherever the worker was started."""
+
     async def on_start(self) -> None:
         """Open the tables and the producer before the first record. Raises OperatorError when they do not fit."""
         await self.wiring.tables.open()

@@ -91,7 +91,7 @@ def _start(owner: Owner, committed: int | None, earliest: int, end: int) -> int:
             " it is not the log they were made from.",
             "Point the worker at the right Kafka, or use another BASKETSTREAM_NAMESPACE and BASKETSTREAM_GROUP.",
         )
-    if committed and owner.caught_up_at < 0:
+    if committed is not None and committed > earliest and owner.caught_up_at < 0:
         raise OperatorError(
             f"The tables are empty, but {source} was read up to offset {committed}: Redis lost its data.",
             "Restore Redis from its append-only file, or start again from the log with `basketstream tables rebuild`.",

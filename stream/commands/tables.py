@@ -14,6 +14,7 @@ from rich.table import Table
 
 from stream.commands.options import Broker, Json, Redis
 from stream.errors import OperatorError
+from stream.rebuild import rebuild
 from stream.settings import load_settings
 from stream.tables.dump import dump_rows
 from stream.tables.inspection import inspect_customer, inspect_sku, stats
@@ -72,6 +73,28 @@ def verify(broker: Broker = None, redis: Redis = None, json: Json = False) -> No
 
     if not _with_tables(redis, run):
         raise typer.Exit(1)
+
+
+@app.command(name="rebuild")
+def start_again(
+    broker: Broker = None,
+    redis: Redis = None,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+) -> None:
+    """Delete the tables and make the workers count the log again from its beginning. Stop them first."""
+    settings = load_settings(broker=broker, redis_url=redis)
+    if not yes:
+        typer.confirm(f"Delete every key of namespace {settings.namespace!r}?", abort=True, err=True)
+
+    async def run() -> int:
+        tables = Tables.on_redis(settings)
+        try:
+            return await rebuild(settings, tables)
+        finally:
+            await tables.close()
+
+    deleted = asyncio.run(run())
+    print(f"{deleted} keys deleted; start the workers, they count the log again.", file=sys.stderr)
 
 
 @app.command()

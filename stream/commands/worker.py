@@ -53,7 +53,8 @@ def _log_to_stderr(level: str) -> None:
         logging.basicConfig(
             level=level, stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
         )
-    logging.getLogger("aiokafka").setLevel(logging.WARNING)
+    for chatty in ("aiokafka", "faust", "mode"):
+        logging.getLogger(chatty).setLevel(max(logging.WARNING, logging.getLevelName(level)))
 
 
 async def _worker_and_services(broker_choice: str, redis_choice: str, partitions: int) -> int:

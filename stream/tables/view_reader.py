@@ -112,6 +112,7 @@ class ViewReader:
         known = numbers >= 0
         before = np.concatenate([[0], np.cumsum(known)])[bounds]
         rows = neighbour_rows(
+            stale,
             [orders for orders, _, _ in lists],
             before,
             numbers[known],

@@ -1,0 +1,74 @@
+"""Rebuild: empty the tables and let the workers read the log again from its beginning."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.errors import KafkaError
+from aiokafka.structs import OffsetAndMetadata
+
+from stream import topics
+from stream.errors import OperatorError
+from stream.settings import Settings
+from stream.tables.dump import scan
+from stream.tables.tables import Tables
+from stream.topics import admin_client
+
+REPLAYED = (topics.ORDER_PLACED, topics.ORDER_RETURNED, topics.PRODUCT_UPDATED, topics.CUSTOMER_UPDATED)
+"""What the tables are made of; baskets go on where they are, nobody wants an old answer again."""
+
+KEYS_AT_ONCE = 500
+
+
+async def rebuild(settings: Settings, tables: Tables) -> int:
+    """Set the group back to the beginning of what the tables are made of, then delete every key.
+
+    In this order a crash between the two leaves tables that the workers skip through, not empty ones that they
+    would refuse. Returns the keys deleted. Raises OperatorError while a worker of the group still runs.
+    """
+    await _no_worker_runs(settings)
+    await _set_back(settings)
+    keys = [key for found in (await scan(tables)).values() for _, _, key in found]
+    for start in range(0, len(keys), KEYS_AT_ONCE):
+        await tables.store.commands([("UNLINK", key) for key in keys[start : start + KEYS_AT_ONCE]])
+    return len(keys)
+
+
+async def _no_worker_runs(settings: Settings) -> None:
+    async with admin_client(settings.broker) as admin:
+        described = await admin.describe_consumer_groups([settings.group])
+    members = [member for answer in described for group in answer.groups for member in group[-2]]
+    if members:
+        raise OperatorError(
+            f"{len(members)} workers of group {settings.group!r} still run.",
+            "Stop them all, run this again, then start them: they read the log from its beginning.",
+        )
+
+
+async def _set_back(settings: Settings) -> None:
+    consumer = AIOKafkaConsumer(
+        bootstrap_servers=settings.broker, group_id=settings.group, enable_auto_commit=False
+    )
+    try:
+        await consumer.start()
+        tps = [
+            TopicPartition(settings.topic_prefix + name, partition)
+            for name in REPLAYED
+            for partition in await _partitions(consumer, settings.topic_prefix + name)
+        ]
+        consumer.assign(tps)
+        begins: Mapping[TopicPartition, int] = await consumer.beginning_offsets(tps)
+        await consumer.commit({tp: OffsetAndMetadata(begin, "") for tp, begin in begins.items()})
+    except KafkaError as exc:
+        raise OperatorError(
+            f"The group {settings.group!r} could not be set back: {exc}",
+            "Nothing was deleted. Check the broker with `basketstream doctor` and try again.",
+        ) from exc
+    finally:
+        await consumer.stop()
+
+
+async def _partitions(consumer: AIOKafkaConsumer, topic: str) -> list[int]:
+    await consumer._client.force_metadata_update()
+    return sorted(consumer.partitions_for_topic(topic) or ())
