@@ -1,0 +1,217 @@
+"""What `basketstream doctor` looks at: Kafka, the topics, Redis, the contracts. It changes nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import redis.asyncio
+import redis.exceptions
+from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
+from aiokafka.errors import KafkaError
+
+from stream.errors import OperatorError
+from stream.topics import TopicSpec, admin_client, topic_specs
+
+OLDEST_REDIS = (6, 2)
+
+_MAKE_TOPICS = "basketstream topics create"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing looked at. `ok` is None for advice: it works, but not as one would want it in production."""
+
+    name: str
+    ok: bool | None
+    what: str
+    remedy: str = ""
+
+
+async def examine(
+    bootstrap: str, redis_url: str, *, prefix: str = "", partitions: int | None = None
+) -> list[Finding]:
+    """Every finding, in the order in which one would mend them.
+
+    `partitions` is what each topic should have; None takes any number.
+    """
+    return [
+        *await examine_kafka(bootstrap, prefix=prefix, partitions=partitions),
+        *await examine_redis(redis_url),
+        examine_contracts(),
+    ]
+
+
+async def examine_kafka(bootstrap: str, *, prefix: str = "", partitions: int | None = None) -> list[Finding]:
+    """Whether the cluster answers and holds the topics as we would make them."""
+    try:
+        async with admin_client(bootstrap, request_timeout_ms=10_000) as admin:
+            cluster = await admin.describe_cluster()
+            topics = {topic["topic"]: topic["partitions"] for topic in await admin.describe_topics()}
+            configs = await _topic_configs(
+                admin, [spec.name for spec in topic_specs(1, prefix=prefix)], topics
+            )
+    except OperatorError as exc:
+        return [Finding("kafka", False, exc.problem, exc.remedy)]
+    except (KafkaError, OSError) as exc:
+        return [
+            Finding("kafka", False, f"{bootstrap} answers with an error: {exc!r}", "See the broker's log.")
+        ]
+    brokers = len(cluster["brokers"])
+    where = f"{brokers} broker{'s' * (brokers > 1)} at {bootstrap}, cluster {cluster['cluster_id']}"
+    return [
+        Finding("kafka", True, where),
+        *_topic_findings(
+            topic_specs(partitions or 1, prefix=prefix), topics, configs, partitions is not None
+        ),
+        *_copies(prefix, topics, brokers),
+    ]
+
+
+async def _topic_configs(
+    admin: Any, names: Sequence[str], there: Mapping[str, object]
+) -> dict[str, dict[str, str]]:
+    resources = [ConfigResource(ConfigResourceType.TOPIC, name) for name in names if name in there]
+    if not resources:
+        return {}
+    return {
+        resource["resource_name"]: {
+            entry["config_names"]: entry["config_value"] for entry in resource["config_entries"]
+        }
+        for response in await admin.describe_configs(resources)
+        for resource in response.to_object()["resources"]
+    }
+
+
+def _topic_findings(
+    specs: Sequence[TopicSpec],
+    topics: Mapping[str, Sequence[Any]],
+    configs: Mapping[str, Mapping[str, str]],
+    count_matters: bool,
+) -> list[Finding]:
+    """One finding for each topic that is not as it should be, or one that all are."""
+    findings = []
+    for spec in specs:
+        if spec.name not in topics:
+            findings.append(Finding("topic", False, f"{spec.name} is missing.", _MAKE_TOPICS))
+            continue
+        count = len(topics[spec.name])
+        if count_matters and count != spec.partitions:
+            findings.append(
+                Finding(
+                    "topic",
+                    False,
+                    f"{spec.name} has {count} partitions, not {spec.partitions}.",
+                    "Partitions can be added but keys move then: make a new topic, or a new prefix.",
+                )
+            )
+        findings.extend(
+            Finding("topic", False, f"{spec.name}: {problem}.", f"kafka-configs --alter --topic {spec.name}")
+            for problem in config_problems(spec.config, configs.get(spec.name, {}))
+        )
+    return findings or [Finding("topics", True, f"all {len(specs)} are there as they should be")]
+
+
+def config_problems(wanted: Mapping[str, str], found: Mapping[str, str]) -> list[str]:
+    """What is wrong with a topic's configuration. Keeping more, or for longer, than we would is not wrong.
+
+    >>> config_problems({"retention.ms": "600"}, {"retention.ms": "300"})
+    ['retention.ms is 300, wanted at least 600']
+    >>> config_problems({"retention.ms": "600"}, {"retention.ms": "-1"})
+    []
+    """
+    problems = []
+    for name, value in wanted.items():
+        held = found.get(name)
+        if held is None or held == value:
+            continue  # a broker that does not tell is not wrong
+        if name == "cleanup.policy":
+            if set(held.split(",")) != set(value.split(",")):
+                problems.append(f"{name} is {held}, wanted {value}")
+        elif int(held) != -1 and int(held) < int(value):
+            problems.append(f"{name} is {held}, wanted at least {value}")
+    return problems
+
+
+def _copies(prefix: str, topics: Mapping[str, Sequence[Any]], brokers: int) -> list[Finding]:
+    alone = sorted(
+        spec.name
+        for spec in topic_specs(1, prefix=prefix)
+        if any(len(partition["replicas"]) < 2 for partition in topics.get(spec.name, ()))
+    )
+    if not alone or brokers == 1:
+        return []
+    return [
+        Finding(
+            "copies",
+            None,
+            f"A broker's loss loses records of {', '.join(alone)}: there is one copy.",
+            "kafka-reassign-partitions, to three replicas with min.insync.replicas=2.",
+        )
+    ]
+
+
+async def examine_redis(url: str) -> list[Finding]:
+    """Whether Redis answers, is new enough, keeps what it acknowledged, and never evicts."""
+    client = redis.asyncio.Redis.from_url(url, socket_timeout=5, socket_connect_timeout=5)
+    try:
+        info = await client.info()
+    except (redis.exceptions.RedisError, OSError) as exc:
+        return [
+            Finding(
+                "redis",
+                False,
+                f"Redis does not answer: {exc}",
+                "Start it, or name the right one with --redis or BASKETSTREAM_REDIS_URL.",
+            )
+        ]
+    finally:
+        await client.aclose()
+    return redis_findings(info)
+
+
+def redis_findings(info: Mapping[str, Any]) -> list[Finding]:
+    """The findings in what INFO says; CONFIG is denied on many managed servers."""
+    version = str(info["redis_version"])
+    product = f"Valkey {info['valkey_version']}" if "valkey_version" in info else f"Redis {version}"
+    policy = str(info.get("maxmemory_policy", "noeviction"))
+    limited = int(info.get("maxmemory", 0)) > 0
+    logged = bool(int(info.get("aof_enabled", 0)))
+    oldest = ".".join(map(str, OLDEST_REDIS))
+    new_enough = tuple(int(part) for part in version.split(".")[:2]) >= OLDEST_REDIS
+    return [
+        Finding("redis", new_enough, product, "" if new_enough else f"Redis {oldest} or newer is needed."),
+        Finding(
+            "eviction",
+            policy == "noeviction",
+            f"maxmemory-policy is {policy}",
+            ""
+            if policy == "noeviction"
+            else "An evicted count is a wrong count: maxmemory-policy noeviction",
+        ),
+        Finding(
+            "memory limit",
+            True if limited else None,
+            f"maxmemory is {info.get('maxmemory_human', info.get('maxmemory', 0))}",
+            ""
+            if limited
+            else "Without a limit the kernel may kill Redis: set maxmemory below the machine's.",
+        ),
+        Finding(
+            "durability",
+            True if logged else None,
+            f"appendonly is {'yes' if logged else 'no'}",
+            "" if logged else "A restart loses the tables; they are rebuilt from the log: set appendonly yes",
+        ),
+    ]
+
+
+def examine_contracts() -> Finding:
+    """Whether `schemas/` says what the typed events say."""
+    from stream import contracts  # reads the schemas' folder: only when it is asked for
+
+    differing = contracts.drift()
+    if not differing:
+        return Finding("contracts", True, "schemas/ agrees with the typed events")
+    return Finding("contracts", False, f"schemas/ differs in {', '.join(differing)}", "make schemas")
