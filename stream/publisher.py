@@ -48,7 +48,7 @@ class Outgoing(NamedTuple):
 
     key: bytes | None
     value: bytes | None
-    headers: Sequence[tuple[str, bytes]] = ()
+    headers: Sequence[tuple[str, bytes | None]] = ()
 
 
 class MessageRefused(OperatorError):
@@ -233,7 +233,7 @@ class Publisher:
 def _check_size(topic: str, message: Outgoing) -> None:
     size = len(message.key or b"") + len(message.value or b"") + _FRAME_BYTES
     if message.headers:
-        size += sum(len(name) * 4 + len(value) + 10 for name, value in message.headers)
+        size += sum(len(name) * 4 + len(value or b"") + 10 for name, value in message.headers)
     if size > MESSAGE_BYTES:
         raise MessageRefused(
             f"A message of {size} bytes to {topic} is larger than {MESSAGE_BYTES} bytes.",
@@ -245,7 +245,7 @@ def _batches(producer: Any, messages: Sequence[Outgoing]) -> Iterator[Any]:
     """The messages in closed batches, in order; a message larger than a batch is one of its own."""
     now_ms = int(time.time() * 1000)
     batch = producer.create_batch()
-    no_headers: list[tuple[str, bytes]] = []
+    no_headers: list[tuple[str, bytes | None]] = []
     for key, value, headers in messages:
         fields = list(headers) if headers else no_headers
         while batch.append(timestamp=now_ms, key=key, value=value, headers=fields) is None:
