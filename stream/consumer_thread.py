@@ -6,12 +6,18 @@ Every method here runs in that thread; the consumer of `stream/transport.py` cal
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from time import monotonic
 from typing import Any
 
 from aiokafka import OffsetAndMetadata, TopicPartition
-from aiokafka.errors import CommitFailedError, IllegalStateError, KafkaError
+from aiokafka.errors import (
+    CommitFailedError,
+    ConsumerStoppedError,
+    IllegalStateError,
+    KafkaError,
+    KafkaTimeoutError,
+)
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP
 
@@ -21,6 +27,8 @@ from stream.errors import OperatorError
 #: a partition that is missing in it waits for its end, so Faust's fixed 1500 ms would stall a busy partition
 #: beside idle ones. Ten empty fetches a second cost nothing.
 FETCH_MAX_WAIT_MS = 100
+#: How often a caller looks whether the thread that should answer still runs, seconds.
+THREAD_CHECK_S = 0.5
 
 
 class KafkaThread(driver.AIOKafkaConsumerThread):
@@ -38,6 +46,24 @@ class KafkaThread(driver.AIOKafkaConsumerThread):
         consumer._isolation_level = "read_committed"
         consumer._fetch_max_wait_ms = FETCH_MAX_WAIT_MS
         return consumer
+
+    async def call_thread(self, fun: Callable[..., Awaitable[Any]], *args: Any, **kwargs: Any) -> Any:
+        """Have the thread run `fun`; raises what it raises, and ConsumerStoppedError when the thread ended.
+
+        Faust would wait for ever for a thread that crashed, so that the crashed worker could not even stop.
+        """
+        ended = ConsumerStoppedError("the consumer thread has ended")
+        if self.thread_loop.is_closed():
+            raise ended
+        promise = await self.method_queue.call(self.parent_loop.create_future(), fun, *args, **kwargs)
+        try:
+            while not promise.done():
+                if self.should_stop:
+                    raise ended
+                await asyncio.wait([promise], timeout=THREAD_CHECK_S)
+        finally:
+            promise.cancel()
+        return promise.result()
 
     async def committed(self, tps: Iterable[TP]) -> dict[TP, int | None]:
         """The group's committed offset of each partition, None where there is none."""
@@ -76,10 +102,9 @@ class KafkaThread(driver.AIOKafkaConsumerThread):
             self.log.warning("A rebalance overtook a commit, the records will be read again: %r", exc)
             return False
         except KafkaError as exc:
-            if exc.retriable:
-                self.log.warning("Kafka did not confirm a commit, trying again: %r", exc)
-                return False
-            await self.crash(exc)
+            if not exc.retriable and not isinstance(exc, KafkaTimeoutError):
+                raise
+            self.log.warning("Kafka did not confirm a commit, trying again: %r", exc)
             return False
         now = monotonic()
         self.tp_last_committed_at.update(dict.fromkeys(offsets, now))

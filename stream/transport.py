@@ -271,7 +271,7 @@ class Consumer(driver.Consumer):
             try:
                 await positions.revoked(held)
             except Exception as exc:  # noqa: BLE001 - aiokafka would swallow it, whatever it is
-                await self.crash(exc)
+                await self._crash_first(exc)
 
     async def wait_empty(self) -> None:
         """Wait for the running batches, at most three quarters of the rebalance timeout, then commit.
@@ -288,7 +288,14 @@ class Consumer(driver.Consumer):
         try:
             await self.commit_and_end_transactions()
         except Exception as exc:  # noqa: BLE001 - a worker that cannot commit crashes, it does not hang
-            await self.crash(exc)
+            await self._crash_first(exc)
+
+    async def _crash_first(self, reason: Exception) -> None:
+        """Crash, unless the worker is crashing already: what failed first is what has to be told."""
+        if self.crash_reason is None:
+            await self.crash(reason)
+        else:
+            self.log.error("On the way down: %r", reason)
 
 
 class Transport(driver.Transport):

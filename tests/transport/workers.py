@@ -25,6 +25,16 @@ def fresh_name(kind: str) -> str:
     return f"{kind}-{next(_names)}-{uuid.uuid4().hex[:8]}"
 
 
+def rows(count: int, size: int = 10) -> list[bytes]:
+    """Values to fill a partition with."""
+    return [(b"%d" % n).ljust(size, b".") for n in range(count)]
+
+
+async def equals(answer: Awaitable[Any], expected: Any) -> bool:
+    """Whether the answer, once it is there, is what was expected."""
+    return bool(await answer == expected)
+
+
 async def until(holds: Callable[[], Any], within_s: float = 30.0) -> None:
     """Wait until `holds()` is true; fails the test after `within_s`."""
     deadline = time.monotonic() + within_s
@@ -115,7 +125,7 @@ class RecordingPositions:
 
 
 class LocalWorker:
-    """A Faust app with one agent on one topic; what it got is in `batches`, finished unless `handle` differs."""
+    """A Faust app with one agent. What it got is in `batches`, finished unless `handle` is given."""
 
     def __init__(
         self,
