@@ -18,7 +18,6 @@ from stream.rebuild import rebuild
 from stream.settings import load_settings
 from stream.tables.dump import dump_rows
 from stream.tables.inspection import inspect_customer, inspect_sku, stats
-from stream.tables.layout import read_layout
 from stream.tables.tables import Tables
 from stream.verification.verify import verify_tables
 
@@ -34,7 +33,7 @@ def _with_tables(redis: str | None, use: Callable[[Tables], Awaitable[T]]) -> T:
     async def run() -> T:
         tables = Tables.on_redis(load_settings(redis_url=redis))
         try:
-            if await read_layout(tables.store, tables.keys) is None:
+            if await tables.is_new():
                 raise OperatorError(
                     f"No tables under namespace {tables.keys.namespace!r}.",
                     "Check --redis and BASKETSTREAM_NAMESPACE; a worker makes the tables when it first starts.",

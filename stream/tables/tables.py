@@ -11,7 +11,7 @@ from stream.tables.dictionary import Dictionary
 from stream.tables.expiry import Expiry
 from stream.tables.fences import Fences
 from stream.tables.keys import Keys
-from stream.tables.layout import Layout, settle_layout
+from stream.tables.layout import Layout, read_layout, settle_layout
 from stream.tables.neighbours import Neighbours
 from stream.tables.orders import Orders
 from stream.tables.outbox import Outbox
@@ -53,6 +53,10 @@ class Tables:
     async def open(self) -> bool:
         """Check the layout, or write it for a new namespace; returns whether it was new. Raises OperatorError."""
         return await settle_layout(self.store, self.keys, self.layout)
+
+    async def is_new(self) -> bool:
+        """Whether the namespace was never used."""
+        return await read_layout(self.store, self.keys) is None
 
     async def close(self) -> None:
         """Let go of connections."""

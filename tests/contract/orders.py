@@ -20,7 +20,12 @@ TOPIC = "order-placed"
 
 
 def order(
-    order_id: str, skus: str | Sequence[str], *, day: float = 0, customer: str | None = None, price: int = 1_00
+    order_id: str,
+    skus: str | Sequence[str],
+    *,
+    day: float = 0,
+    customer: str | None = None,
+    price: int = 1_00,
 ) -> OrderPlaced:
     """An order of one piece of each SKU (a plain string is one SKU a letter), `day` days after the start."""
     return OrderPlaced(

@@ -187,7 +187,9 @@ async def test_a_failure_at_any_call_and_a_retry_still_count_once(
 
 
 @given(
-    baskets=st.lists(st.tuples(st.integers(0, 9), st.sets(st.sampled_from("abcdef"), min_size=1)), max_size=12),
+    baskets=st.lists(
+        st.tuples(st.integers(0, 9), st.sets(st.sampled_from("abcdef"), min_size=1)), max_size=12
+    ),
     sizes=st.lists(st.integers(1, 5), min_size=12, max_size=12),
 )
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=60, deadline=None)

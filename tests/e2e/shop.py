@@ -9,10 +9,12 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import msgspec
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.errors import GroupCoordinatorNotAvailableError
 from aiokafka.structs import ConsumerRecord
 
 from stream.channels import Channel
@@ -140,13 +142,20 @@ class Shop:
                 tps = [tp for t in topics for tp in await self._partitions(consumer, self.prefix + t)]
                 ends = {tp: end for tp, end in (await consumer.end_offsets(tps)).items() if end}
                 while True:
-                    group = await admin.list_consumer_group_offsets(self.settings.group)
+                    group = await self._committed(admin)
                     if all(tp in group and group[tp].offset == end for tp, end in ends.items()):
                         return
                     await asyncio.sleep(POLL_S)
         finally:
             await admin.close()
             await consumer.stop()
+
+    async def _committed(self, admin: AIOKafkaAdminClient) -> dict[TopicPartition, Any]:
+        """What the group has committed; nothing while a fresh Kafka has no coordinator yet."""
+        try:
+            return dict(await admin.list_consumer_group_offsets(self.settings.group))
+        except GroupCoordinatorNotAvailableError:
+            return {}
 
     async def _partitions(self, consumer: AIOKafkaConsumer, topic: str) -> list[TopicPartition]:
         await consumer._client.add_topic(topic)
