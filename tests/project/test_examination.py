@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import types
+from pathlib import Path
 
 import pytest
 
@@ -134,3 +135,11 @@ def test_contracts_that_differ_are_named(monkeypatch: pytest.MonkeyPatch) -> Non
 
     assert (finding.ok, finding.remedy) == (False, "make schemas")
     assert "asyncapi.yaml" in finding.what
+
+
+def test_an_installed_package_has_no_contracts_to_compare(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr("stream.ops.examination._SCHEMAS", tmp_path / "schemas")
+
+    assert examine_contracts().ok is None
