@@ -6,26 +6,25 @@ A marker has the header `basketstream.replayed`; its value lists offsets of its 
 from __future__ import annotations
 
 import itertools
-from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
-from typing import Any
+from collections.abc import AsyncGenerator, Mapping, Sequence
+from contextlib import aclosing
+from dataclasses import dataclass
 
 import msgspec
-from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
+from aiokafka import ConsumerRecord
 
 from stream import dead_letters as header
-from stream.errors import OperatorError
-from stream.publisher import MESSAGE_BYTES, Outgoing, partition_of
+from stream.publisher import Outgoing, partition_of
 from stream.topics import admin_client, dead_letter_topic, partition_counts
+from stream.verification.log_reader import read_log
 
 REPLAYED = "basketstream.replayed"
 
 #: Bytes of a letter's value that a listing shows.
 PREVIEW_BYTES = 1024
 
-_FETCH_TIMEOUT_MS = 500
-_FETCH_RECORDS = 200
+#: A listing lets so many views more than asked for gather before it drops the older ones.
+_SPARE = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,90 +47,50 @@ class DeadLetterView:
     replayed: bool
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class DeadLetterLog:
-    """A dead-letter topic up to where it ended when it was opened."""
+    """The dead letters of one topic, and which of them were replayed."""
 
-    consumer: Any
-    starts: dict[TopicPartition, int]
-    ends: dict[TopicPartition, int]
-    replayed: set[tuple[int, int]] = field(default_factory=set)
+    bootstrap: str
+    name: str
+    partitions: int
+    replayed: frozenset[tuple[int, int]]
     """(partition, offset) of every letter that a marker names."""
 
-    @property
-    def partitions(self) -> int:
-        """How many partitions the topic has."""
-        return len(self.ends)
-
-    async def letters(self) -> AsyncIterator[ConsumerRecord]:
-        """Every letter, each partition in order."""
-        async for record in self._records():
-            if not _is_marker(record):
-                yield record
-
-    async def find_replayed(self) -> None:
-        """Read the markers of all replays so far."""
-        async for record in self._records():
-            if _is_marker(record):
-                offsets = msgspec.json.decode(record.value, type=list[int])
-                self.replayed.update((record.partition, offset) for offset in offsets)
+    async def letters(self) -> AsyncGenerator[ConsumerRecord, None]:
+        """Every letter there is now, each partition in order."""
+        async with aclosing(read_log(self.bootstrap, self.name)) as records:
+            async for record in records:
+                if not _is_marker(record):
+                    yield record
 
     def is_replayed(self, record: ConsumerRecord) -> bool:
         """Whether an earlier replay sent this letter."""
         return (record.partition, record.offset) in self.replayed
 
-    async def _records(self) -> AsyncIterator[ConsumerRecord]:
-        for tp, start in self.starts.items():
-            self.consumer.seek(tp, start)
-        ahead = {tp for tp, start in self.starts.items() if start < self.ends[tp]}
-        while ahead:
-            fetched = await self.consumer.getmany(
-                *ahead, timeout_ms=_FETCH_TIMEOUT_MS, max_records=_FETCH_RECORDS
-            )
-            for tp, records in fetched.items():
-                for record in records:
-                    if record.offset < self.ends[tp]:
-                        yield record
-            # The position, not the last record: a log may end in a gap that a transaction left.
-            ahead = {tp for tp in ahead if await self.consumer.position(tp) < self.ends[tp]}
 
-
-@asynccontextmanager
-async def open_dead_letters(bootstrap: str, topic: str) -> AsyncIterator[DeadLetterLog]:
-    """The dead letters of `topic`, its replayed ones known. Raises OperatorError without such a topic."""
+async def open_dead_letters(bootstrap: str, topic: str) -> DeadLetterLog:
+    """The dead letters of `topic`. Raises OperatorError when nothing was made to hold them."""
     name = dead_letter_topic(topic)
+    replayed: set[tuple[int, int]] = set()
+    async with aclosing(read_log(bootstrap, name)) as records:
+        async for record in records:
+            if _is_marker(record):
+                offsets = msgspec.json.decode(record.value, type=list[int])
+                replayed.update((record.partition, offset) for offset in offsets)
     async with admin_client(bootstrap) as admin:
         counts = await partition_counts(admin)
-    if name not in counts:
-        raise OperatorError(
-            f"There is no topic {name}.",
-            "Name a topic that is read, without the suffix; `basketstream topics create` makes them.",
-        )
-    tps = [TopicPartition(name, number) for number in range(counts[name])]
-    consumer: Any = AIOKafkaConsumer(
-        bootstrap_servers=bootstrap,
-        enable_auto_commit=False,
-        auto_offset_reset="earliest",
-        max_partition_fetch_bytes=MESSAGE_BYTES,
-    )
-    try:
-        await consumer.start()
-        consumer.assign(tps)
-        log = DeadLetterLog(consumer, await consumer.beginning_offsets(tps), await consumer.end_offsets(tps))
-        await log.find_replayed()
-        yield log
-    finally:
-        await consumer.stop()
+    return DeadLetterLog(bootstrap, name, counts[name], frozenset(replayed))
 
 
 async def list_dead_letters(bootstrap: str, topic: str, *, limit: int) -> list[DeadLetterView]:
     """The newest `limit` dead letters of `topic`, oldest first. Raises OperatorError without such a topic."""
     newest: list[DeadLetterView] = []
-    async with open_dead_letters(bootstrap, topic) as log:
-        async for record in log.letters():
-            newest.append(_view(record, replayed=log.is_replayed(record)))
-            if len(newest) >= 2 * limit + _FETCH_RECORDS:
-                newest = _last(newest, limit)
+    log = await open_dead_letters(bootstrap, topic)
+    async for record in log.letters():
+        newest.append(_view(record, replayed=log.is_replayed(record)))
+        if len(newest) >= 2 * limit + _SPARE:
+            newest = _last(newest, limit)
     return _last(newest, limit)
 
 

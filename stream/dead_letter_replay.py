@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
+from contextlib import aclosing
 from dataclasses import dataclass
 
 from aiokafka import ConsumerRecord
@@ -58,8 +59,9 @@ async def replay_dead_letters(
     replayed: Counter[str] = Counter()
     before = unasked = too_large = 0
     share: list[ConsumerRecord] = []
-    async with open_dead_letters(bootstrap, topic) as log:
-        async for record in log.letters():
+    log = await open_dead_letters(bootstrap, topic)
+    async with aclosing(log.letters()) as letters:
+        async for record in letters:
             texts = texts_of(record)
             code = texts.get(header.CODE, "")
             if log.is_replayed(record):
@@ -74,7 +76,7 @@ async def replay_dead_letters(
             if _is_full(share):
                 await _send(publisher, topic, share, log.partitions, dry_run)
                 share = []
-        await _send(publisher, topic, share, log.partitions, dry_run)
+    await _send(publisher, topic, share, log.partitions, dry_run)
     return ReplayReport(dry_run, dict(sorted(replayed.items())), before, unasked, too_large)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from typing import Any
 
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
@@ -21,7 +21,7 @@ async def end_offsets(bootstrap: str, topic: str) -> dict[int, int]:
         return {tp.partition: end for tp, end in (await _ends(consumer, topic)).items()}
 
 
-async def read_log(bootstrap: str, topic: str) -> AsyncIterator[ConsumerRecord[bytes, bytes]]:
+async def read_log(bootstrap: str, topic: str) -> AsyncGenerator[ConsumerRecord[bytes, bytes], None]:
     """Every record there is when the reading begins; those of one partition in offset order.
 
     Raises OperatorError when there is no such topic, StateUnavailable when the broker stops answering.
@@ -52,10 +52,27 @@ async def _ends(consumer: Any, topic: str) -> dict[TopicPartition, int]:
             f"There is no topic {topic}.",
             "Check --broker and the topic prefix, or run `basketstream topics create`.",
         )
-    ends: dict[TopicPartition, int] = await consumer.end_offsets(
-        [TopicPartition(topic, partition) for partition in sorted(partitions)]
-    )
-    return ends
+    tps = [TopicPartition(topic, partition) for partition in sorted(partitions)]
+    starts = await consumer.beginning_offsets(tps)
+    ends: dict[TopicPartition, int] = await consumer.end_offsets(tps)
+    return {**ends, **await _high_watermarks(consumer, {tp: ends[tp] for tp in tps if starts[tp] < ends[tp]})}
+
+
+async def _high_watermarks(consumer: Any, ends: dict[TopicPartition, int]) -> dict[TopicPartition, int]:
+    """The ends as a fetch tells them.
+
+    Asked for the latest offset, the embedded broker (0.6) names the one after the *first* record of the last
+    batch; its fetches tell the truth. Apache Kafka says the same both times.
+    """
+    consumer.assign(list(ends))
+    for tp, end in ends.items():
+        consumer.seek(tp, end - 1)
+    for _ in range(STALLED_ROUNDS):
+        told = {tp: consumer.highwater(tp) for tp in ends}
+        if None not in told.values():
+            return {tp: max(end, told[tp]) for tp, end in ends.items()}
+        await consumer.getmany(*[tp for tp, end in told.items() if end is None], timeout_ms=FETCH_TIMEOUT_MS)
+    raise StateUnavailable("the broker does not tell where its topics end")
 
 
 def _told(left: dict[TopicPartition, int]) -> str:
