@@ -82,7 +82,7 @@ class SupervisedWorker:
             return
 
     async def wait_ready(self) -> None:
-        """Return when it has said that its partitions are assigned; the caller says how long that may take."""
+        """Return when it has said that its partitions are assigned; the caller bounds how long that takes."""
         while READY not in (self._log.read_text(errors="replace") if self._log.exists() else ""):
             await asyncio.sleep(0.05)
 
