@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable, Mapping, Set
 
 from faust.types import TP
 
-from stream.errors import OperatorError
+from stream.errors import OperatorError, Superseded
 from stream.tables.fences import Owner
 from stream.tables.tables import Tables
 
@@ -33,8 +33,11 @@ class TablePositions:
         self._owners: dict[TP, Owner] = {}
 
     def owner(self, topic: str, partition: int) -> Owner:
-        """The owner of an assigned partition of a fenced topic."""
-        return self._owners[TP(topic, partition)]
+        """The owner of an assigned partition of a fenced topic; raises Superseded when it is not ours."""
+        owner = self._owners.get(TP(topic, partition))
+        if owner is None:
+            raise Superseded(f"{topic}[{partition}] was taken from this worker")
+        return owner
 
     def owners(self, topic: str) -> list[Owner]:
         """The owned partitions of a topic, in order."""

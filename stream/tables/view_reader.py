@@ -6,12 +6,12 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 
+from stream.decisions.candidates import rungs_to_offer
 from stream.decisions.complements import complement_row
 from stream.decisions.ladder import build_ladder
 from stream.decisions.model import Basket, Product, product_of
 from stream.decisions.neighbours import neighbour_rows
 from stream.decisions.policy import Policy
-from stream.decisions.upsell import rungs_to_offer
 from stream.decisions.views import Views
 from stream.tables.catalogue import DELISTED, read_product
 from stream.tables.neighbours import unpack

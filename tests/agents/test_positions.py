@@ -1,0 +1,143 @@
+"""Where a worker starts to read, what it lets Kafka commit, and when it refuses."""
+
+from __future__ import annotations
+
+from collections.abc import Set
+
+import pytest
+from faust.types import TP
+
+from stream.errors import OperatorError, Superseded
+from stream.positions import TablePositions
+from stream.settings import load_settings
+from stream.tables.fences import Owner
+from stream.tables.memory_store import MemoryStore
+from stream.tables.tables import Tables
+from tests.contract.orders import order
+
+PLACED, BASKETS = TP("order-placed", 0), TP("basket-updated", 0)
+
+
+class Log:
+    """Bounds of the log, as a broker would tell them."""
+
+    def __init__(self, earliest: int = 0, end: int = 100) -> None:
+        self.begin, self.end = earliest, end
+
+    async def earliest(self, tps: Set[TP]) -> dict[TP, int]:
+        return dict.fromkeys(tps, self.begin)
+
+    async def ends(self, tps: Set[TP]) -> dict[TP, int]:
+        return dict.fromkeys(tps, self.end)
+
+
+def positions(tables: Tables, log: Log) -> TablePositions:
+    return TablePositions(tables, {"order-placed": None}, log.earliest, log.ends)
+
+
+@pytest.fixture
+def tables() -> Tables:
+    return Tables(MemoryStore(), load_settings({}, tags=3))
+
+
+async def handle(made: TablePositions, tables: Tables, first: int, last: int) -> Owner:
+    """Place orders at these offsets, as the agent does."""
+    owner = made.owner("order-placed", 0)
+    await tables.orders.place(owner, [(at, order(str(at), "ab")) for at in range(first, last + 1)])
+    owner.handled(last)
+    return owner
+
+
+async def test_a_new_group_reads_from_the_beginning_of_the_log(tables: Tables) -> None:
+    made = positions(tables, Log(earliest=7))
+
+    assert await made.start_at({PLACED: None, BASKETS: None}, 1) == {PLACED: 7}
+
+
+async def test_topics_without_counts_start_where_kafka_says(tables: Tables) -> None:
+    assert await positions(tables, Log()).start_at({BASKETS: 5}, 1) == {}
+
+
+async def test_a_commit_brings_every_tag_along_and_the_next_owner_starts_behind_it(tables: Tables) -> None:
+    made = positions(tables, Log())
+    await made.start_at({PLACED: None}, 1)
+    owner = await handle(made, tables, 0, 4)
+
+    assert await made.before_commit({PLACED: 5, BASKETS: 9}) == {PLACED: 5, BASKETS: 9}
+
+    assert owner.lowest_fence == 4
+    assert await made.start_at({PLACED: 5}, 2) == {PLACED: 5}
+
+
+async def test_what_was_applied_but_not_committed_is_read_again(tables: Tables) -> None:
+    made = positions(tables, Log())
+    await made.start_at({PLACED: None}, 1)
+    await handle(made, tables, 0, 4)
+    await made.before_commit({PLACED: 3})
+
+    assert await positions(tables, Log()).start_at({PLACED: 3}, 2) == {PLACED: 3}
+
+
+async def test_a_group_that_lost_its_offsets_resumes_from_the_fences(tables: Tables) -> None:
+    made = positions(tables, Log())
+    await made.start_at({PLACED: None}, 1)
+    await handle(made, tables, 0, 4)
+    await made.before_commit({PLACED: 5})
+
+    assert await positions(tables, Log()).start_at({PLACED: None}, 2) == {PLACED: 5}
+
+
+async def test_a_store_that_lost_its_tail_is_replayed_although_kafka_says_committed(tables: Tables) -> None:
+    made = positions(tables, Log())
+    await made.start_at({PLACED: None}, 1)
+    await handle(made, tables, 0, 4)
+    await made.before_commit({PLACED: 5})
+    await tables.store.commands([("HSET", tables.keys.fences(1), "order-placed/0", "2:20454")])
+
+    assert await positions(tables, Log()).start_at({PLACED: 5}, 2) == {PLACED: 3}
+
+
+async def test_empty_tables_under_a_committed_group_are_refused(tables: Tables) -> None:
+    with pytest.raises(OperatorError, match="Redis lost its data") as refusal:
+        await positions(tables, Log()).start_at({PLACED: 5}, 1)
+
+    assert "tables rebuild" in refusal.value.remedy
+
+
+async def test_tables_set_back_to_the_beginning_of_a_log_that_retention_cut_are_not_refused(
+    tables: Tables,
+) -> None:
+    assert await positions(tables, Log(earliest=5)).start_at({PLACED: 5}, 1) == {PLACED: 5}
+
+
+async def test_a_log_that_is_shorter_than_the_tables_know_is_refused(tables: Tables) -> None:
+    made = positions(tables, Log())
+    await made.start_at({PLACED: None}, 1)
+    await handle(made, tables, 0, 4)
+
+    with pytest.raises(OperatorError, match="not the log they were made from"):
+        await positions(tables, Log(end=3)).start_at({PLACED: None}, 2)
+
+
+async def test_a_log_that_no_longer_holds_what_the_tables_lack_is_refused(tables: Tables) -> None:
+    made = positions(tables, Log())
+    await made.start_at({PLACED: None}, 1)
+    await handle(made, tables, 0, 4)
+    await made.before_commit({PLACED: 5})
+
+    with pytest.raises(OperatorError, match="from offset 5, but the log begins at 50"):
+        await positions(tables, Log(earliest=50)).start_at({PLACED: 5}, 2)
+
+
+async def test_a_partition_that_left_commits_nothing_and_its_old_owner_is_fenced(tables: Tables) -> None:
+    made = positions(tables, Log())
+    await made.start_at({PLACED: None}, 1)
+    await positions(tables, Log()).start_at({PLACED: None}, 2)
+
+    with pytest.raises(Superseded):
+        await handle(made, tables, 0, 1)
+    await made.revoked({PLACED})
+
+    assert await made.before_commit({PLACED: 2}) == {}
+    with pytest.raises(Superseded):
+        made.owner("order-placed", 0)
