@@ -38,24 +38,41 @@ DURATION_PATTERN = (
 """Weeks, or days and a time of day: units that are the same length on every calendar; never empty."""
 
 Id = Annotated[
-    str, Meta(min_length=1, max_length=MAX_ID_CHARACTERS, extra_json_schema={"pattern": ID_PATTERN})
+    str,
+    Meta(
+        min_length=1,
+        max_length=MAX_ID_CHARACTERS,
+        description="Opaque text without control characters.",
+        extra_json_schema={"pattern": ID_PATTERN},
+    ),
 ]
 Text = Annotated[str, Meta(max_length=512)]
+Word = Annotated[str, Meta(max_length=128)]
 # Python's `$` also matches before a final newline: the lengths (for a duration, `\Z`) shut that out, and `\d`
 # would take the digits of every script. No look-ahead either: Go's validators cannot read one.
-Currency = Annotated[str, Meta(min_length=3, max_length=3, pattern=r"^[A-Z]{3}$")]
-Money = Annotated[int, Meta(ge=0, le=10**12)]
+Currency = Annotated[
+    str, Meta(min_length=3, max_length=3, pattern=r"^[A-Z]{3}$", description="ISO 4217, in capitals.")
+]
+Money = Annotated[
+    int, Meta(ge=0, le=10**12, description="Minor units of the currency: 1299 EUR is 12.99 euro.")
+]
 Quantity = Annotated[int, Meta(ge=1, le=10_000)]
-Moment = Annotated[datetime, Meta(tz=True)]
+Moment = Annotated[datetime, Meta(tz=True, description="RFC 3339 with an offset.")]
 Duration = Annotated[
     str,
     Meta(
         max_length=32,
         pattern=DURATION_PATTERN.replace("$", r"\Z"),
+        description="ISO 8601, in weeks, or in days and a time: P30D, P4W, PT12H.",
         extra_json_schema={"pattern": DURATION_PATTERN},
     ),
 ]
-LocalTime = Annotated[str, Meta(min_length=5, max_length=5, pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9]$")]
+LocalTime = Annotated[
+    str,
+    Meta(
+        min_length=5, max_length=5, pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9]$", description="HH:MM, 24 hours."
+    ),
+]
 Weight = Annotated[float, Meta(gt=0, le=1e6)]
 
 
@@ -153,7 +170,7 @@ class AfterPurchase(Struct, frozen=True, gc=False):
     channel: Literal["email", "sms", "push"]
 
 
-FeatureValue = bool | Annotated[float, Meta(ge=-1e15, le=1e15)] | Annotated[str, Meta(max_length=128)]
+FeatureValue = bool | Annotated[float, Meta(ge=-1e15, le=1e15)] | Word
 
 
 class ProductUpdated(Event, frozen=True, gc=False, omit_defaults=True, kw_only=True):
@@ -162,14 +179,14 @@ class ProductUpdated(Event, frozen=True, gc=False, omit_defaults=True, kw_only=T
     sku: Id
     title: Text
     kind: Literal["physical", "consumable", "service", "subscription"]
-    category: Annotated[list[Annotated[str, Meta(max_length=128)]], Meta(max_length=10)]
+    category: Annotated[list[Word], Meta(max_length=10)]
     price: Money
     currency: Currency
     channel: Id | None = None
     store_id: Id | None = None
     cost: Money | None = None
     range: Range | None = None
-    features: Annotated[dict[Annotated[str, Meta(max_length=128)], FeatureValue], Meta(max_length=100)] = {}
+    features: Annotated[dict[Word, FeatureValue], Meta(max_length=100)] = {}
     complements: Annotated[list[Complement], Meta(max_length=100)] = []
     after_purchase: Annotated[list[AfterPurchase], Meta(max_length=50)] = []
     in_stock: bool = True
@@ -197,7 +214,7 @@ class Preferences(Struct, frozen=True, gc=False, omit_defaults=True):
     """`max_step`: largest acceptable price factor of an upsell (1.2 is 20 % dearer)."""
 
     max_step: Annotated[float, Meta(ge=1.0, le=100.0)] | None = None
-    excluded_categories: Annotated[list[Annotated[str, Meta(max_length=128)]], Meta(max_length=100)] = []
+    excluded_categories: Annotated[list[Word], Meta(max_length=100)] = []
 
 
 class CustomerUpdated(Event, frozen=True, gc=False, omit_defaults=True, kw_only=True):
@@ -241,7 +258,7 @@ class Cause(Struct, frozen=True, gc=False):
     topic: str
     partition: int
     offset: int
-    event_id: str
+    event_id: Id
 
 
 class Reason(Struct, frozen=True, gc=False):
@@ -255,23 +272,23 @@ class Reason(Struct, frozen=True, gc=False):
 class Rung(Struct, frozen=True, gc=False):
     """One rung of the fare grid: every rung names every feature of the range; `false` is not included."""
 
-    sku: str
+    sku: Id
     rung: int
-    price: int
+    price: Money
     features: dict[str, bool | float | str]
 
 
 class Offer(Struct, frozen=True, gc=False, omit_defaults=True, kw_only=True):
     """One product to add (`cross_sell`) or to take instead of a line (`upsell`, see `replaces_sku`)."""
 
-    offer_id: str
+    offer_id: Id
     kind: Literal["upsell", "cross_sell", "buy_again", "threshold"]
-    sku: str
+    sku: Id
     score: float
     reason: Reason
     title: str | None = None
-    price: int | None = None
-    replaces_sku: str | None = None
+    price: Money | None = None
+    replaces_sku: Id | None = None
     price_step: int | None = None
     ladder: list[Rung] = []
 
@@ -279,22 +296,22 @@ class Offer(Struct, frozen=True, gc=False, omit_defaults=True, kw_only=True):
 class Suppressed(Struct, frozen=True, gc=False):
     """A candidate that was not offered, and the code that says why."""
 
-    sku: str
+    sku: Id
     code: str
 
 
 class Suggestion(Struct, frozen=True, gc=False, kw_only=True):
     """The answer to one cause. No offers is an answer too; `suppressed` then says why."""
 
-    suggestion_id: str
+    suggestion_id: Id
     cause: Cause
-    basket_id: str | None
-    order_id: str | None
-    customer_id: str | None
+    basket_id: Id | None
+    order_id: Id | None
+    customer_id: Id | None
     timing: Literal["in_basket", "post_purchase"]
-    currency: str
-    occurred_at: datetime
-    valid_until: datetime
+    currency: Currency
+    occurred_at: Moment
+    valid_until: Moment
     tier: str
     arm: Literal["treated", "control"]
     policy_version: str
@@ -305,9 +322,9 @@ class Suggestion(Struct, frozen=True, gc=False, kw_only=True):
 class TierChanged(Struct, frozen=True, gc=False, kw_only=True, rename={"from_tier": "from", "to_tier": "to"}):
     """A customer moved between tiers; `spend` in minor units a currency, over `window_days`."""
 
-    event_id: str
-    customer_id: str
+    event_id: Id
+    customer_id: Id
     from_tier: str
     to_tier: str
-    spend: dict[str, int]
+    spend: dict[Currency, Money]
     window_days: int
