@@ -11,6 +11,7 @@ from datetime import datetime
 from typing import Literal
 
 from msgspec import Struct
+from msgspec.structs import force_setattr
 
 from stream.events import FeatureValue, Line, Offer, ProductUpdated, Suppressed
 
@@ -62,6 +63,12 @@ class Product(Struct, frozen=True, gc=False, kw_only=True):
     available_from_ms: int | None = None
     available_until_ms: int | None = None
     delisted: bool = False
+    plain: bool = False
+    """Derived, not given: for sale whenever one asks, which spares most products every further question."""
+
+    def __post_init__(self) -> None:
+        dated = self.available_from_ms is not None or self.available_until_ms is not None
+        force_setattr(self, "plain", self.in_stock and self.active and not self.delisted and not dated)
 
     def margin(self) -> int:
         """Price less cost in minor units; 0 when either is unknown."""

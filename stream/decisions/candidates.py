@@ -1,0 +1,88 @@
+"""Who speaks for whom in one basket: the lines as they will be, and the rows that hold their candidates."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from msgspec import Struct
+
+from stream.decisions.codes import SUPERSEDED_BY_UPSELL
+from stream.decisions.model import Basket
+from stream.decisions.neighbours import NeighbourRow
+from stream.decisions.policy import Policy
+from stream.decisions.upsell import NO_UPSELLS, Upsells, choose_upsells, line_prices
+from stream.decisions.views import Views
+from stream.events import Suppressed
+
+NO_RANGES: frozenset[str | None] = frozenset()
+
+SUPERSEDED_KEPT = 3
+"""Candidates of a replaced line that are reported as superseded."""
+
+
+class Considered(Struct, frozen=True, gc=False):
+    """A basket ready to be scored.
+
+    `prices` are its distinct SKUs with their prices, `cart` their dense indices by SKU, `ranges`
+    the ranges they stand in.
+    `rows` are those of the lines by SKU, with each offered rung in the place of the line it replaces:
+    cross-sells are those of the basket that the upsell makes.
+    """
+
+    basket: Basket
+    prices: dict[str, int]
+    cart: list[int]
+    ranges: frozenset[str | None]
+    rows: list[NeighbourRow]
+    upsells: Upsells
+
+
+def consider(basket: Basket, views: Views, policy: Policy, now_ms: int) -> Considered:
+    """Choose the upsells of a basket and gather the rows of the lines that result."""
+    prices = line_prices(basket)
+    index, products = views.index, views.products
+    items = [index[sku] for sku in sorted(prices) if sku in index]
+    ranged = [product for item in items if (product := products[item]) is not None and product.range_id]
+    if not ranged:
+        return Considered(basket, prices, items, NO_RANGES, gather(items, views), NO_UPSELLS)
+    ranges = frozenset(product.range_id for product in ranged)
+    upsells = choose_upsells(basket, prices, ranged, views.ladders, policy, now_ms)
+    instead = {up.held.sku: up.offered.sku for up in upsells.chosen}
+    lines = sorted(instead.get(sku, sku) for sku in prices)
+    return Considered(
+        basket, prices, items, ranges, gather([index[sku] for sku in lines if sku in index], views), upsells
+    )
+
+
+def gather(items: Iterable[int], views: Views) -> list[NeighbourRow]:
+    """Learned and named rows of these SKUs in their order, which has to be that of the SKUs: float sums then
+    do not depend on the order of a basket's lines."""
+    learned, named = views.learned, views.named
+    if not named:
+        return [learned[item] for item in items if item in learned]
+    return [rows[item] for item in items for rows in (learned, named) if item in rows]
+
+
+def superseded(considered: Considered, views: Views) -> list[Suppressed]:
+    """The best candidates of replaced lines that nothing in the resulting basket speaks for."""
+    index, chosen = views.index, considered.upsells.chosen
+    gone = {*considered.cart, *(index.get(up.offered.sku, -1) for up in chosen)}
+    for row in considered.rows:
+        gone.update(row.weights())
+    lost: dict[str, float] = {}
+    for row in gather([index[up.held.sku] for up in chosen], views):
+        for item, weight in row.weights().items():
+            if item not in gone:
+                sku = views.skus[item]
+                lost[sku] = lost.get(sku, 0.0) + weight
+    best = sorted(lost, key=lambda sku: (-lost[sku], sku))[:SUPERSEDED_KEPT]
+    return [Suppressed(sku, SUPERSEDED_BY_UPSELL) for sku in best]
+
+
+def rungs_to_offer(baskets: Iterable[Basket], views: Views, policy: Policy, now_ms: int) -> set[str]:
+    """SKUs of the rungs that these baskets will be offered: their rows have to be in the views, too.
+
+    Only products and ladders are needed for the answer, so this can be asked before any row is read.
+    """
+    considered = (consider(basket, views, policy, now_ms) for basket in baskets)
+    return {up.offered.sku for one in considered for up in one.upsells.chosen}

@@ -1,0 +1,53 @@
+"""The codes of candidates that are not offered: stable words for machines, listed in the contract."""
+
+from __future__ import annotations
+
+from typing import Final
+
+IN_CART: Final = "IN_CART"
+"""The basket already holds it."""
+
+EXCLUDED: Final = "EXCLUDED"
+"""On the basket's exclude list, or of a category the customer does not want."""
+
+DELISTED: Final = "DELISTED"
+"""Taken out of the catalogue, inactive, or past its last day."""
+
+NOT_YET_AVAILABLE: Final = "NOT_YET_AVAILABLE"
+OUT_OF_STOCK: Final = "OUT_OF_STOCK"
+
+OTHER_CURRENCY: Final = "OTHER_CURRENCY"
+"""The catalogue's price is not in the basket's currency."""
+
+OVER_LIMIT: Final = "OVER_LIMIT"
+"""Dearer than the basket's largest price, or of unknown price where there is such a limit."""
+
+LOWER_RUNG: Final = "LOWER_RUNG"
+"""Not a step up: the range has nothing above the line, or the higher rung is the cheaper one."""
+
+STEP_TOO_HIGH: Final = "STEP_TOO_HIGH"
+"""A higher rung whose price is more than the allowed factor of the line's."""
+
+WRONG_TIMING: Final = "WRONG_TIMING"
+"""A physical product is not upsold once the order is placed."""
+
+UPSELL_CAP: Final = "UPSELL_CAP"
+"""A good upsell, but the decision already holds as many as it may."""
+
+SAME_RANGE: Final = "SAME_RANGE"
+"""A substitute, not an addition: of the same range as a line or as another offer."""
+
+SUPERSEDED_BY_UPSELL: Final = "SUPERSEDED_BY_UPSELL"
+"""It goes with the line that the upsell replaces, and nothing says that it goes with the new one."""
+
+CATEGORY_CAP: Final = "CATEGORY_CAP"
+"""The decision already holds as many cross-sells of this category as it may."""
+
+BELOW_SUPPORT: Final = "BELOW_SUPPORT"
+"""Too few orders held both."""
+
+BELOW_CONFIDENCE: Final = "BELOW_CONFIDENCE"
+"""Together no more often than chance would have it, or the score is too low."""
+
+NO_OFFERS_ASKED: Final = "NO_OFFERS_ASKED"
+"""The basket allows no offers at all."""

@@ -1,0 +1,39 @@
+"""The door of the decision core: baskets in, decisions out, in the order of the baskets."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from stream.decisions.arrange import arrange, finish
+from stream.decisions.candidates import Considered, consider
+from stream.decisions.evidence import evidence
+from stream.decisions.explain import why_cross_sells
+from stream.decisions.model import Basket, Decision
+from stream.decisions.policy import Policy
+from stream.decisions.scoring import Ranking, in_chunks, score
+from stream.decisions.views import Views
+
+SPARE = 7
+"""Candidates put in order at once beyond the offers: mostly enough for the cart and a few sold out."""
+
+
+def decide_batch(baskets: Sequence[Basket], views: Views, policy: Policy, now_ms: int) -> list[Decision]:
+    """A decision for each basket; the same bytes whatever else is in the batch and in whatever order."""
+    considered = [consider(basket, views, policy, now_ms) for basket in baskets]
+    decisions: dict[int, Decision] = {}
+    for chunk in in_chunks(considered):
+        decided = _decide([considered[at] for at in chunk], views, policy, now_ms)
+        decisions.update(zip(chunk, decided, strict=True))
+    return [decisions[at] for at in range(len(baskets))]
+
+
+def _decide(chunk: Sequence[Considered], views: Views, policy: Policy, now_ms: int) -> list[Decision]:
+    scored = score([considered.rows for considered in chunk], len(views.skus))
+    ranking = Ranking(scored, views, policy.max_offers + SPARE)
+    drafts = [
+        arrange(considered, ranking.walk(at), views, policy, now_ms) for at, considered in enumerate(chunk)
+    ]
+    items = [item for draft in drafts for item in draft.items]
+    found = evidence(scored, items, [len(draft.items) for draft in drafts])
+    reasons = iter(why_cross_sells(found, scored.rows, views))
+    return [finish(draft, reasons, views) for draft in drafts]

@@ -1,0 +1,47 @@
+"""Whether a product may be offered for a basket at all, and the code if it may not."""
+
+from __future__ import annotations
+
+from stream.decisions.codes import (
+    DELISTED,
+    EXCLUDED,
+    NOT_YET_AVAILABLE,
+    OTHER_CURRENCY,
+    OUT_OF_STOCK,
+    OVER_LIMIT,
+)
+from stream.decisions.model import Basket, Product
+
+
+def refusal(sku: str, product: Product | None, basket: Basket, now_ms: int) -> str | None:
+    """The first code that speaks against offering this product now, None if it may be offered.
+
+    A SKU the catalogue does not know is judged by the exclude list and the price limit alone.
+    """
+    if sku in basket.exclude_skus:
+        return EXCLUDED
+    if product is None:
+        return None if basket.max_price is None else OVER_LIMIT
+    if basket.excluded_categories and not basket.excluded_categories.isdisjoint(product.category):
+        return EXCLUDED
+    return (None if product.plain else unsellable(product, now_ms)) or unaffordable(product, basket)
+
+
+def unsellable(product: Product, now_ms: int) -> str | None:
+    """The code of a product that nobody can buy now. `available_until_ms` is the first moment without it."""
+    if product.delisted or not product.active:
+        return DELISTED
+    if product.available_until_ms is not None and now_ms >= product.available_until_ms:
+        return DELISTED
+    if product.available_from_ms is not None and now_ms < product.available_from_ms:
+        return NOT_YET_AVAILABLE
+    return None if product.in_stock else OUT_OF_STOCK
+
+
+def unaffordable(product: Product, basket: Basket) -> str | None:
+    """The code of a price that does not suit the basket."""
+    if product.price is not None and product.currency != basket.currency:
+        return OTHER_CURRENCY
+    if basket.max_price is not None and (product.price is None or product.price > basket.max_price):
+        return OVER_LIMIT
+    return None
