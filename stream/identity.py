@@ -26,4 +26,8 @@ def suggestion_id(topic: str, basket_id: str, event_id: str, occurred_at_ms: int
 
 def offer_id(suggestion: str, kind: str, sku: str, replaces_sku: str | None = None) -> str:
     """The id of one offer of a suggestion; an upsell of two lines to one product is two offers."""
-    return derived_id("offer", suggestion, kind, sku, *(() if replaces_sku is None else (replaces_sku,)))
+    # `derived_id` unfolded: five of these a basket are a tenth of the time of a decision.
+    text = f"offer\0{suggestion}\0{kind}\0{sku}"
+    if replaces_sku is not None:
+        text += f"\0{replaces_sku}"
+    return blake2b(text.encode(), digest_size=ID_BYTES).hexdigest()
