@@ -21,6 +21,7 @@ from aiokafka.errors import (
     KafkaError,
     MessageSizeTooLargeError,
     OutOfOrderSequenceNumber,
+    ProducerClosed,
     ProducerFenced,
     UnknownProducerId,
 )
@@ -33,6 +34,8 @@ logger = logging.getLogger(__name__)
 BATCH_BYTES = 512 * 1024
 #: The largest single message, bytes (the dead-letter topics take as much).
 MESSAGE_BYTES = 16 * 1024 * 1024
+#: Longest wait for a producer to end in good order, seconds.
+CLOSE_S = 1.0
 #: Key, value and headers are framed by less than this many bytes.
 _FRAME_BYTES = 128
 
@@ -256,11 +259,13 @@ def _batches(producer: Any, messages: Sequence[Outgoing]) -> Iterator[Any]:
 
 
 async def _close(producer: Any) -> None:
-    # aiokafka's own stop waits for ever for messages no broker takes.
     with suppress(TimeoutError, KafkaError):
-        async with asyncio.timeout(1.0):
+        async with asyncio.timeout(CLOSE_S):
             await producer.stop()
             return
-    producer._closed = True
-    await producer._sender.close()
+    # aiokafka's own stop waits for ever for messages that no broker takes.
+    producer._message_accumulator.fail_all(ProducerClosed())
     await producer.client.close()
+    with suppress(TimeoutError, KafkaError):
+        async with asyncio.timeout(CLOSE_S):
+            await producer._sender.close()

@@ -198,12 +198,16 @@ async def test_the_last_commit_is_made_though_another_one_is_under_way(cluster: 
         await until(lambda: positions.commits)
         await cluster.fill(topic, {0: rows(10)})
         await until(lambda: len(worker.records) == 20)
-        stopping = asyncio.create_task(worker.app.stop())
-        await until(lambda: not worker.consumer.flow_active)
+        second = LocalWorker(cluster, topic, group=group)
+        joining = asyncio.create_task(second.app.start())
+        await until(lambda: worker.consumer._revocations > 1)
         release.set()
-        await stopping
+        await joining
+        await cluster.fill(topic, {0: rows(5)})
+        await until(lambda: {(0, offset) for offset in range(20, 25)} <= {*worker.records, *second.records})
+        await second.app.stop()
 
-    assert await cluster.committed(group, topic) == {0: 20}
+    assert sorted(worker.records + second.records) == [(0, offset) for offset in range(25)]
 
 
 async def test_a_batch_that_never_ends_does_not_hold_the_group_up_and_counts_for_nothing(
