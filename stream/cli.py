@@ -11,7 +11,7 @@ import typer
 from rich.console import Console
 
 from stream import __version__
-from stream.commands import dead_letters, doctor, replay, tables, topics, worker
+from stream.commands import dead_letters, demo, doctor, replay, tables, topics, worker
 from stream.errors import OperatorError, StateLost, StateUnavailable
 
 app = typer.Typer(
@@ -21,6 +21,7 @@ app = typer.Typer(
     help="Real-time upsell and cross-sell suggestions from basket and order events on Kafka.",
     epilog="First look: basketstream demo",
 )
+app.command()(demo.demo)
 app.command()(worker.worker)
 app.command()(replay.replay)
 app.command()(doctor.doctor)

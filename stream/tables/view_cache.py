@@ -47,7 +47,6 @@ class ViewCache:
         self.products: list[Product | None] = []
         self.product_events: list[bytes | None] = []
         self.learned: dict[int, NeighbourRow] = {}
-        self.partners: dict[int, list[int]] = {}
         self.named: dict[int, NeighbourRow] = {}
         self.ladders: dict[str, Ladder] = {}
         self.ladder_members: dict[str, tuple[Product, ...]] = {}

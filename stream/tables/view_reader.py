@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterable, Sequence
 
 import numpy as np
+import numpy.typing as npt
 
 from stream.decisions.candidates import rungs_to_offer
 from stream.decisions.complements import complement_row
@@ -21,14 +23,17 @@ from stream.tables.view_cache import ViewCache
 MOST_CACHED = 250_000
 """SKUs a worker remembers before it starts afresh: about a kilobyte each."""
 
+PartnerList = tuple[int, list[bytes], npt.NDArray[np.int64]]
+Numbers = npt.NDArray[np.int32]
+
 
 class ViewReader:
     """Reads views through a worker-local cache, a handful of round trips a batch."""
 
     def __init__(self, tables: Tables, policy: Policy, *, max_age_s: float) -> None:
-        self._tables, self._policy, self._max_age_s = tables, policy, max_age_s
+        self._tables, self._policy, self._half_age_s = tables, policy, max_age_s / 2
         self._window_days = tables.window.days()
-        self._cache = ViewCache(max_age_s)
+        self._cache = ViewCache(self._half_age_s)
 
     async def read(self, baskets: Sequence[Basket], now_ms: int, now_s: float) -> Views:
         """The views of these baskets; nothing in them is older than the maximal age at `now_s`.
@@ -36,16 +41,12 @@ class ViewReader:
         Raises StateUnavailable.
         """
         if len(self._cache.skus) > MOST_CACHED:
-            self._cache = ViewCache(self._max_age_s)
+            self._cache = ViewCache(self._half_age_s)
         lines = self._cache.number({line.sku: None for basket in baskets for line in basket.lines})
         await self._read_products(lines, now_s)
         await self._read_ladders(lines, now_s)
         rungs = self._cache.number(sorted(rungs_to_offer(baskets, self._views(), self._policy, now_ms)))
-        speakers = [*lines, *rungs]
-        await self._read_lists(speakers, now_s)
-        partners = [item for line in speakers for item in self._cache.partners.get(line, ())]
-        await self._read_products([*partners, *self._complements(speakers)], now_s)
-        self._name_complements(speakers)
+        await self._read_candidates([*lines, *rungs], now_s)
         return self._views()
 
     def _views(self) -> Views:
@@ -97,38 +98,53 @@ class ViewReader:
                 cache.ladder_members[name] = held
                 cache.ladders[name] = build_ladder(held, self._policy)
 
-    async def _read_lists(self, lines: Iterable[int], now_s: float) -> None:
-        """Partner lists, and the order counts their weights are made of."""
+    async def _read_candidates(self, lines: Iterable[int], now_s: float) -> None:
+        """Partner lists with the order counts they are weighed by, complements, and the products of both.
+
+        Candidates are looked at when their line is: half the maximal age for the line and half for them.
+        """
         cache = self._cache
         stale = cache.lists_read.stale(lines, now_s)
         if not stale:
             return
-        lists = [unpack(raw) for raw in await self._tables.neighbours.read([cache.idents[i] for i in stale])]
-        total = await self._tables.neighbours.total_orders()
-        numbers = np.asarray(await self._number([p for _, partners, _ in lists for p in partners]), np.int32)
-        await self._read_counts(numbers.tolist(), now_s)
+        packed, total = await asyncio.gather(
+            self._tables.neighbours.read([cache.idents[item] for item in stale]),
+            self._tables.neighbours.total_orders(),
+        )
+        lists = [unpack(raw) for raw in packed]
+        partners = await self._number([ident for _, idents, _ in lists for ident in idents])
+        known_partners = [item for item in partners if item >= 0]
+        await asyncio.gather(
+            self._read_counts(known_partners, now_s),
+            self._read_products([*known_partners, *self._complements(stale)], now_s),
+        )
+        self._keep_rows(stale, lists, np.asarray(partners, np.int32), total)
+        self._name_complements(stale)
+        cache.lists_read.read(stale, now_s)
+
+    def _keep_rows(
+        self, lines: Sequence[int], lists: Sequence[PartnerList], numbers: Numbers, total: int
+    ) -> None:
+        """Derive and keep the row of each line; partners whose SKU nobody wrote down are left out."""
         counts = np.concatenate([np.zeros(0, np.int64), *(counts for _, _, counts in lists)])
         bounds = np.cumsum([0, *(len(partners) for _, partners, _ in lists)])
         known = numbers >= 0
         before = np.concatenate([[0], np.cumsum(known)])[bounds]
         rows = neighbour_rows(
-            stale,
+            lines,
             [orders for orders, _, _ in lists],
             before,
             numbers[known],
             counts[known],
-            cache.order_counts[numbers[known]],
+            self._cache.order_counts[numbers[known]],
             total,
             self._policy,
         )
-        for at, (item, row) in enumerate(zip(stale, rows, strict=True)):
-            cache.learned[item] = row
-            cache.partners[item] = numbers[known][before[at] : before[at + 1]].tolist()
-        cache.lists_read.read(stale, now_s)
+        self._cache.learned.update(zip(lines, rows, strict=True))
 
     async def _read_counts(self, items: Iterable[int], now_s: float) -> None:
         cache = self._cache
-        stale = cache.counts_read.stale((item for item in items if item >= 0), now_s)
+        stale = cache.counts_read.stale(items, now_s)
         if stale:
             counts = await self._tables.neighbours.order_counts([cache.idents[item] for item in stale])
             cache.order_counts[stale] = counts

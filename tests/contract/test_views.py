@@ -1,0 +1,123 @@
+"""What a batch of baskets may know is what the tables held, and never older than the maximal age."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from stream.codec import encode
+from stream.decisions.model import Basket
+from stream.decisions.policy import Policy
+from stream.decisions.views import Views
+from stream.events import Complement, Line, ProductUpdated, Range
+from stream.tables.store import Store
+from stream.tables.tables import Tables
+from stream.tables.view_reader import ViewReader
+from tests.contract.conftest import MakeTables
+from tests.contract.orders import TOPIC, order
+
+NOW_MS = 1_767_225_600_000
+
+
+def basket(*skus: str) -> Basket:
+    return Basket(
+        suggestion_id="s",
+        basket_id="b",
+        channel="web",
+        currency="EUR",
+        lines=[Line(sku, 1, 10_00) for sku in skus],
+    )
+
+
+async def put(tables: Tables, sku: str, price: int, *, rung: int | None = None, complement: str | None = None) -> None:
+    event = ProductUpdated(
+        event_id=f"{sku}{price}",
+        occurred_at=datetime(2026, 1, 1, tzinfo=UTC),
+        sku=sku,
+        title=sku,
+        kind="physical",
+        category=["c"],
+        price=price,
+        currency="EUR",
+        range=None if rung is None else Range("r", rung),
+        complements=[Complement(complement)] if complement else [],
+    )
+    await tables.dictionary.remember([sku])
+    await tables.catalogue.put(0, [(price, sku, event, encode(event))])
+
+
+async def place(tables: Tables, orders: list[str]) -> None:
+    owner = await tables.fences.take(TOPIC, 0)
+    first = owner.lowest_fence + 1
+    await tables.dictionary.remember({sku for skus in orders for sku in skus})
+    await tables.orders.place(owner, [(first + i, order(f"{first + i}", skus)) for i, skus in enumerate(orders)])
+    await tables.fences.move(owner, first + len(orders) - 1, owner.watermark)
+
+
+def together(views: Views, sku: str) -> dict[str, int]:
+    """Partners of a SKU with the orders that held both."""
+    row = views.learned[views.index[sku]]
+    items = memoryview(row.keys).cast("i")
+    return {views.skus[item]: int(count) for item, count in zip(items, row.values[1::2], strict=True)}
+
+
+async def test_views_hold_lists_products_complements_and_ladders_of_the_lines(tables: MakeTables) -> None:
+    made = tables()
+    await place(made, ["ab"] * 4 + ["cd"] * 4 + ["e"] * 4)
+    await put(made, "a", 5_00, rung=1, complement="d")
+    await put(made, "a2", 7_00, rung=2)
+    await put(made, "b", 3_00)
+
+    views = await ViewReader(made, Policy(), max_age_s=1).read([basket("a"), basket("c", "x")], NOW_MS, 0.0)
+
+    assert together(views, "a") == {"b": 4}
+    assert together(views, "c") == {"d": 4}
+    assert views.learned[views.index["a"]].orders == 4
+    assert [rung.sku for rung in views.ladders["r"].rungs] == ["a", "a2"]
+    assert views.product("b") is not None
+    assert views.product("x") is None
+    assert list(memoryview(views.named[views.index["a"]].keys).cast("i")) == [views.index["d"]]
+
+
+async def test_what_changed_shows_once_the_maximal_age_has_passed(tables: MakeTables) -> None:
+    made = tables()
+    await place(made, ["ab"] * 4 + ["c"] * 4)
+    reader = ViewReader(made, Policy(), max_age_s=1)
+    await reader.read([basket("a")], NOW_MS, 0.0)
+    await place(made, ["ab"] * 2)
+    await put(made, "b", 9_00)
+
+    views = await reader.read([basket("a")], NOW_MS, 1.0)
+
+    assert together(views, "a") == {"b": 6}
+    product = views.product("b")
+    assert product is not None
+    assert product.price == 9_00
+
+
+async def test_within_the_age_nothing_is_asked_of_the_store_again(tables: MakeTables, store: Store) -> None:
+    made = tables()
+    await place(made, ["ab"] * 4 + ["c"] * 4)
+    reader = ViewReader(made, Policy(), max_age_s=1)
+    await reader.read([basket("a")], NOW_MS, 0.0)
+    await store.commands([("DEL", made.keys.layout())])
+    made.neighbours = None  # type: ignore[assignment]
+
+    views = await reader.read([basket("a")], NOW_MS, 0.4)
+
+    assert together(views, "a") == {"b": 4}
+
+
+async def test_a_delisted_product_leaves_the_ladder_and_is_known_as_delisted(tables: MakeTables) -> None:
+    made = tables()
+    await put(made, "a", 5_00, rung=1)
+    await put(made, "a2", 7_00, rung=2)
+    reader = ViewReader(made, Policy(), max_age_s=0)
+    await reader.read([basket("a")], NOW_MS, 0.0)
+    await made.catalogue.put(0, [(9_00, "a2", None, b"")])
+
+    views = await reader.read([basket("a", "a2")], NOW_MS, 0.0)
+
+    assert [rung.sku for rung in views.ladders["r"].rungs] == ["a"]
+    gone = views.product("a2")
+    assert gone is not None
+    assert gone.delisted
