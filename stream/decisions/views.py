@@ -40,8 +40,3 @@ class Views(Struct, frozen=True, gc=False, kw_only=True):
     named: Mapping[int, NeighbourRow] = {}
     ladders: Mapping[str, Ladder] = {}
     window_days: int = 90
-
-    def product(self, sku: str) -> Product | None:
-        """The product of a SKU, None when the catalogue does not know it."""
-        at = self.index.get(sku)
-        return None if at is None else self.products[at]
