@@ -65,7 +65,8 @@ def load_complete_journey(folder: Path, orders: int | None) -> History:
     starts = np.flatnonzero(np.diff(sales.basket, prepend=sales.basket[:1] - 1))
     chosen = sales
     if orders is not None and orders < len(starts):
-        chosen = sales.rows(slice(0, int(starts[orders])))
+        # Copied, so that the rest of the year need not stay in memory.
+        chosen = _Sales(*(column[: int(starts[orders])].copy() for column in sales))
         starts = starts[:orders]
     catalogue = _catalogue(folder / "products.parquet", sales, set(np.unique(chosen.product).tolist()))
     return History("completejourney", "USD", catalogue, lambda: _orders(chosen, starts))
@@ -127,7 +128,9 @@ def _orders(sales: _Sales, starts: Ints) -> Iterator[Order]:
 
 def _catalogue(path: Path, sales: _Sales, wanted: set[int]) -> list[CatalogItem]:
     prices = _median_prices(sales)
-    rows = [row for row in _table(path, _PRODUCT_COLUMNS).to_pylist() if row["product_id"] in prices]
+    rows = [
+        row for row in _rows_of_lines(_table(path, _PRODUCT_COLUMNS), wanted) if row["product_id"] in prices
+    ]
     items = sizes_as_ladders(
         {row["product_id"]: _item(row, prices) for row in rows},
         {
@@ -138,6 +141,21 @@ def _catalogue(path: Path, sales: _Sales, wanted: set[int]) -> list[CatalogItem]
     )
     ranges = {items[product].range_id for product in wanted if product in items} - {None}
     return [item for product, item in sorted(items.items()) if product in wanted or item.range_id in ranges]
+
+
+def _rows_of_lines(table: Any, wanted: set[int]) -> list[dict[str, Any]]:
+    """The wanted products, and all of the same manufacturer and type."""
+    columns = [table[name].to_pylist() for name in ("product_id", "manufacturer_id", "product_type")]
+    lines = {
+        (maker, what) for product, maker, what in zip(*columns, strict=True) if product in wanted and what
+    }
+    chosen = [
+        i
+        for i, (product, maker, what) in enumerate(zip(*columns, strict=True))
+        if product in wanted or (maker, what) in lines
+    ]
+    rows: list[dict[str, Any]] = table.take(chosen).to_pylist()
+    return rows
 
 
 def _item(row: dict[str, Any], prices: dict[int, Decimal]) -> CatalogItem:
