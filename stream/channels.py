@@ -35,6 +35,8 @@ class Channel(Generic[E_co]):
     """What the record's key is: a field of the event."""
     direction: Literal["receive", "send"]
     """From our side: we receive baskets and send suggestions."""
+    planned: bool = False
+    """Part of the contract, so that producers can prepare, but no agent reads it yet."""
     tombstones: bool = False
     """A record without a value is a message too: it removes what its key names."""
 
@@ -53,8 +55,8 @@ ORDERS = Channel(topics.ORDER_PLACED, OrderPlaced, "order_id", "receive")
 RETURNS = Channel(topics.ORDER_RETURNED, OrderReturned, "order_id", "receive")
 PRODUCTS = Channel(topics.PRODUCT_UPDATED, ProductUpdated, "sku", "receive", tombstones=True)
 CUSTOMERS = Channel(topics.CUSTOMER_UPDATED, CustomerUpdated, "customer_id", "receive", tombstones=True)
-ERASURES = Channel(topics.CUSTOMER_ERASED, CustomerErased, "customer_id", "receive")
-FEEDBACK = Channel(topics.SUGGESTION_FEEDBACK, SuggestionFeedback, "suggestion_id", "receive")
+ERASURES = Channel(topics.CUSTOMER_ERASED, CustomerErased, "customer_id", "receive", planned=True)
+FEEDBACK = Channel(topics.SUGGESTION_FEEDBACK, SuggestionFeedback, "suggestion_id", "receive", planned=True)
 SUGGESTIONS = Channel(topics.SUGGESTIONS, Suggestion, "basket_id", "send")
 TIER_CHANGES = Channel(topics.CUSTOMER_TIER_CHANGED, TierChanged, "customer_id", "send")
 
