@@ -146,7 +146,7 @@ def stages(baskets: Sequence[Basket], views: Views, policy: Policy) -> dict[str,
                 "arrange",
                 now(),
                 [
-                    arrange(considered[at], ranking.walk(place), views, policy, NOW_MS)
+                    arrange(considered[at], ranking.walk(place), views, policy)
                     for place, at in enumerate(chunk)
                 ],
             )

@@ -41,9 +41,7 @@ class Draft(Struct, frozen=True, gc=False):
     refused: list[Suppressed]
 
 
-def arrange(
-    considered: Considered, ranked: Iterable[Ranked], views: Views, policy: Policy, now_ms: int
-) -> Draft:
+def arrange(considered: Considered, ranked: Iterable[Ranked], views: Views, policy: Policy) -> Draft:
     """Upsells first, then cross-sells in the order of their scores, until the basket has what it may get."""
     wanted = policy.wanted(considered.basket.max_offers)
     if wanted <= 0:
@@ -57,16 +55,14 @@ def arrange(
         refused += superseded(considered, views)
     draft = Draft(considered, upsells, [], [], refused)
     if len(upsells) < wanted:
-        _pick(draft, wanted - len(upsells), ranked, views, policy, now_ms)
+        _pick(draft, wanted - len(upsells), ranked, views, policy)
     if not upsells and not draft.items:
         refused += _silence(considered, {entry.sku for entry in refused}, views)
     del refused[policy.max_suppressed :]
     return draft
 
 
-def _pick(
-    draft: Draft, most: int, ranked: Iterable[Ranked], views: Views, policy: Policy, now_ms: int
-) -> None:
+def _pick(draft: Draft, most: int, ranked: Iterable[Ranked], views: Views, policy: Policy) -> None:
     """Walk down the ranking and take what goes with the basket and with what was taken before it."""
     basket, items, scores, refused = draft.considered.basket, draft.items, draft.scores, draft.refused
     products, cart, currency = views.products, set(draft.considered.cart), basket.currency
@@ -86,7 +82,7 @@ def _pick(
         elif unlimited and (product is None or (product.plain and product.currency == currency)):
             code = None
         else:
-            code = refusal(views.skus[item], product, basket, now_ms)
+            code = refusal(views.skus[item], product, basket, draft.considered.at_ms)
         if code is None and product is not None:
             if product.range_id is not None and product.range_id in ranges:
                 code = SAME_RANGE

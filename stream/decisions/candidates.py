@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from msgspec import Struct
 
 from stream.decisions.codes import SUPERSEDED_BY_UPSELL
-from stream.decisions.model import Basket
+from stream.decisions.model import Basket, Product
 from stream.decisions.neighbours import NeighbourRow
 from stream.decisions.policy import Policy
 from stream.decisions.upsell import NO_UPSELLS, Upsells, choose_upsells, line_prices
@@ -21,15 +21,15 @@ SUPERSEDED_KEPT = 3
 
 
 class Considered(Struct, frozen=True, gc=False):
-    """A basket ready to be scored.
+    """A basket ready to be scored, as of `at_ms`.
 
-    `prices` are its distinct SKUs with their prices, `cart` their dense indices by SKU, `ranges`
-    the ranges they stand in.
-    `rows` are those of the lines by SKU, with each offered rung in the place of the line it replaces:
-    cross-sells are those of the basket that the upsell makes.
+    `prices` are its distinct SKUs with their prices, `cart` their dense indices by SKU, `ranges` the ranges
+    they stand in. `rows` are those of the lines by SKU, with each offered rung in the place of the line it
+    replaces: cross-sells are those of the basket that the upsell makes.
     """
 
     basket: Basket
+    at_ms: int
     prices: dict[str, int]
     cart: list[int]
     ranges: frozenset[str | None]
@@ -39,19 +39,44 @@ class Considered(Struct, frozen=True, gc=False):
 
 def consider(basket: Basket, views: Views, policy: Policy, now_ms: int) -> Considered:
     """Choose the upsells of a basket and gather the rows of the lines that result."""
-    prices = line_prices(basket)
-    index, products = views.index, views.products
-    items = [index[sku] for sku in sorted(prices) if sku in index]
-    ranged = [product for item in items if (product := products[item]) is not None and product.range_id]
+    at_ms = now_ms if basket.at_ms is None else basket.at_ms
+    prices, index = line_prices(basket), views.index
+    cart = _numbers(prices, index)
+    ranged = _ranged(cart, views)
     if not ranged:
-        return Considered(basket, prices, items, NO_RANGES, gather(items, views), NO_UPSELLS)
-    ranges = frozenset(product.range_id for product in ranged)
-    upsells = choose_upsells(basket, prices, ranged, views.ladders, policy, now_ms)
+        return Considered(basket, at_ms, prices, cart, NO_RANGES, gather(cart, views), NO_UPSELLS)
+    upsells = choose_upsells(basket, prices, ranged, views.ladders, policy, at_ms)
     instead = {up.held.sku: up.offered.sku for up in upsells.chosen}
-    lines = sorted(instead.get(sku, sku) for sku in prices)
-    return Considered(
-        basket, prices, items, ranges, gather([index[sku] for sku in lines if sku in index], views), upsells
-    )
+    rows = gather(_numbers([instead.get(sku, sku) for sku in prices], index), views)
+    ranges = frozenset(product.range_id for product in ranged)
+    return Considered(basket, at_ms, prices, cart, ranges, rows, upsells)
+
+
+def rungs_to_offer(baskets: Iterable[Basket], views: Views, policy: Policy, now_ms: int) -> set[str]:
+    """SKUs of the rungs that these baskets will be offered: their rows have to be in the views, too.
+
+    Only products and ladders are needed for the answer, so this can be asked before any row is read.
+    """
+    rungs: set[str] = set()
+    for basket in baskets if views.ladders else ():
+        prices = line_prices(basket)
+        ranged = _ranged(_numbers(prices, views.index), views)
+        if ranged:
+            at_ms = now_ms if basket.at_ms is None else basket.at_ms
+            upsells = choose_upsells(basket, prices, ranged, views.ladders, policy, at_ms)
+            rungs.update([up.offered.sku for up in upsells.chosen])
+    return rungs
+
+
+def _numbers(skus: Iterable[str], index: Mapping[str, int]) -> list[int]:
+    """Dense indices by SKU; a SKU without one was never counted and is in no catalogue."""
+    return [index[sku] for sku in sorted(skus) if sku in index]
+
+
+def _ranged(cart: Iterable[int], views: Views) -> list[Product]:
+    """The products of a cart that stand in a range."""
+    products = views.products
+    return [p for item in cart if (p := products[item]) is not None and p.range_id is not None]
 
 
 def gather(items: Iterable[int], views: Views) -> list[NeighbourRow]:
@@ -77,12 +102,3 @@ def superseded(considered: Considered, views: Views) -> list[Suppressed]:
                 lost[sku] = lost.get(sku, 0.0) + weight
     best = sorted(lost, key=lambda sku: (-lost[sku], sku))[:SUPERSEDED_KEPT]
     return [Suppressed(sku, SUPERSEDED_BY_UPSELL) for sku in best]
-
-
-def rungs_to_offer(baskets: Iterable[Basket], views: Views, policy: Policy, now_ms: int) -> set[str]:
-    """SKUs of the rungs that these baskets will be offered: their rows have to be in the views, too.
-
-    Only products and ladders are needed for the answer, so this can be asked before any row is read.
-    """
-    considered = (consider(basket, views, policy, now_ms) for basket in baskets)
-    return {up.offered.sku for one in considered for up in one.upsells.chosen}

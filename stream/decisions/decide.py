@@ -18,21 +18,22 @@ SPARE = 7
 
 
 def decide_batch(baskets: Sequence[Basket], views: Views, policy: Policy, now_ms: int) -> list[Decision]:
-    """A decision for each basket; the same bytes whatever else is in the batch and in whatever order."""
+    """A decision for each basket; the same bytes whatever else is in the batch and in whatever order.
+
+    `now_ms` is the moment products have to be for sale at, for baskets that bring none of their own.
+    """
     considered = [consider(basket, views, policy, now_ms) for basket in baskets]
     decisions: dict[int, Decision] = {}
     for chunk in in_chunks(considered):
-        decided = _decide([considered[at] for at in chunk], views, policy, now_ms)
+        decided = _decide([considered[at] for at in chunk], views, policy)
         decisions.update(zip(chunk, decided, strict=True))
     return [decisions[at] for at in range(len(baskets))]
 
 
-def _decide(chunk: Sequence[Considered], views: Views, policy: Policy, now_ms: int) -> list[Decision]:
+def _decide(chunk: Sequence[Considered], views: Views, policy: Policy) -> list[Decision]:
     scored = score([considered.rows for considered in chunk], len(views.skus))
     ranking = Ranking(scored, views, policy.max_offers + SPARE)
-    drafts = [
-        arrange(considered, ranking.walk(at), views, policy, now_ms) for at, considered in enumerate(chunk)
-    ]
+    drafts = [arrange(considered, ranking.walk(at), views, policy) for at, considered in enumerate(chunk)]
     items = [item for draft in drafts for item in draft.items]
     found = evidence(scored, items, [len(draft.items) for draft in drafts])
     reasons = iter(why_cross_sells(found, scored.rows, views))

@@ -27,7 +27,8 @@ class Basket(Struct, frozen=True, gc=False, kw_only=True):
     """One question to the engine: these lines, under these wishes and limits.
 
     `max_offers` None means the policy's number; `max_step` is the shopper's largest acceptable price
-    factor of an upsell (1.2 is 20 % dearer); money is in minor units of `currency`.
+    factor of an upsell (1.2 is 20 % dearer); money is in minor units of `currency`. `at_ms` is the moment the
+    basket is judged at, for a batch whose baskets have each their own; None is the batch's.
     """
 
     suggestion_id: str
@@ -42,6 +43,7 @@ class Basket(Struct, frozen=True, gc=False, kw_only=True):
     max_step: float | None = None
     excluded_categories: frozenset[str] = UNLISTED
     timing: Timing = "in_basket"
+    at_ms: int | None = None
 
 
 class Product(Struct, frozen=True, gc=False, kw_only=True):

@@ -7,6 +7,7 @@ import pytest
 from stream.decisions.candidates import rungs_to_offer
 from stream.decisions.codes import BELOW_CONFIDENCE, BELOW_SUPPORT, SAME_RANGE, SUPERSEDED_BY_UPSELL
 from stream.decisions.complements import complement_row
+from stream.decisions.decide import decide_batch
 from stream.decisions.policy import Policy
 from tests.decisions.shop import NOW_MS, POLICY, codes, decide, offered, product, views
 from tests.decisions.shop import basket as basket_of
@@ -365,3 +366,22 @@ def test_a_decision_that_refused_candidates_does_not_also_blame_its_lines() -> N
     known = views([product("x", in_stock=False)], {("a", "x"): 42, ("b", "x"): 1})
 
     assert codes(decide(basket_of("a", "b"), known)) == {"x": "OUT_OF_STOCK"}
+
+
+def test_each_basket_of_a_batch_is_judged_at_its_own_moment() -> None:
+    known = views(
+        [
+            product("x", available_from_ms=NOW_MS),
+            product("a", 1000, range_id="r", rung=1),
+            product("b", 1100, range_id="r", rung=2, available_from_ms=NOW_MS),
+        ],
+        {("c", "x"): 42},
+    )
+    early, late = basket_of("c", ("a", 1000), at_ms=NOW_MS - 1), basket_of("c", ("a", 1000), at_ms=NOW_MS)
+
+    first, second = decide_batch([early, late], known, POLICY, 0)
+
+    assert (offered(first), codes(first)) == ([], {"b": "NOT_YET_AVAILABLE", "x": "NOT_YET_AVAILABLE"})
+    assert offered(second) == ["b", "x"]
+    assert rungs_to_offer([early], known, POLICY, NOW_MS) == set()
+    assert rungs_to_offer([late], known, POLICY, 0) == {"b"}

@@ -74,6 +74,7 @@ def baskets(draw: st.DrawFn) -> Basket:
         exclude_skus=frozenset(draw(SOME_SKUS)),
         max_step=draw(st.sampled_from([None, 1.1, 3.0])),
         excluded_categories=frozenset(draw(st.sampled_from([[], [], ["x"], ["y"]]))),
+        at_ms=draw(st.sampled_from([None, NOW_MS])),
         timing=draw(st.sampled_from(["in_basket", "in_basket", "post_purchase"])),
     )
 
