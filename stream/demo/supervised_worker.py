@@ -13,10 +13,10 @@ from pathlib import Path
 from stream.embedded.process import leashed
 from stream.errors import OperatorError
 
-QUICK_DEATH_S = 5.0
-"""A worker that lived no longer than this did not get to work."""
+SHORT_LIFE_S = 30.0
+"""A worker that gave up sooner than this did not get to work."""
 
-QUICK_DEATHS = 3
+SHORT_LIVES = 3
 """So many of them in a row, and starting another one will not help."""
 
 GRACE_S = 20.0
@@ -51,15 +51,16 @@ class SupervisedWorker:
     async def supervise(self) -> None:
         """Start it, and again whenever it ends. Raises OperatorError when it does not get to work."""
         loop = asyncio.get_running_loop()
-        quick = 0
+        gave_up = 0
         while True:
             since_s = loop.time()
             code = await self._run()
-            quick = quick + 1 if loop.time() - since_s < QUICK_DEATH_S else 0
             how = f"by signal {-code}" if code < 0 else f"with exit code {code}"
-            if quick == QUICK_DEATHS:
+            # A worker that was killed would have gone on; one that gave up will do so again.
+            gave_up = gave_up + 1 if code > 0 and loop.time() - since_s < SHORT_LIFE_S else 0
+            if gave_up == SHORT_LIVES:
                 raise OperatorError(
-                    f"The worker ends at once, {how}. The end of its log:\n{self.tail()}",
+                    f"The worker gives up, {how}. The end of its log:\n{self.tail()}",
                     "Mend the cause and start again.",
                 )
             self.restarts += 1
