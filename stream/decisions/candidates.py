@@ -93,12 +93,10 @@ def superseded(considered: Considered, views: Views) -> list[Suppressed]:
     index, chosen = views.index, considered.upsells.chosen
     gone = {*considered.cart, *(index.get(up.offered.sku, -1) for up in chosen)}
     for row in considered.rows:
-        gone.update(row.weights())
-    lost: dict[str, float] = {}
+        gone.update(row.candidates())
+    lost: dict[int, float] = {}
     for row in gather([index[up.held.sku] for up in chosen], views):
         for item, weight in row.weights().items():
-            if item not in gone:
-                sku = views.skus[item]
-                lost[sku] = lost.get(sku, 0.0) + weight
-    best = sorted(lost, key=lambda sku: (-lost[sku], sku))[:SUPERSEDED_KEPT]
-    return [Suppressed(sku, SUPERSEDED_BY_UPSELL) for sku in best]
+            lost[item] = lost.get(item, 0.0) + weight
+    best = sorted((-weight, views.skus[item]) for item, weight in lost.items() if item not in gone)
+    return [Suppressed(sku, SUPERSEDED_BY_UPSELL) for _, sku in best[:SUPERSEDED_KEPT]]

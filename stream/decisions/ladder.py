@@ -41,8 +41,11 @@ class Ladder(Struct, frozen=True, gc=False):
 
     def drawn(self, held: Product) -> list[tuple[Product, Rung]]:
         """Rungs of a product's variant, with their columns of the fare grid."""
-        columns = dict(zip((product.sku for product in self.rungs), self.grid, strict=True))
-        return [(product, columns[product.sku]) for product in self._alike(held, self.rungs)]
+        columns = zip(self.rungs, self.grid, strict=True)
+        if not self.variants:
+            return list(columns)
+        alike = {product.sku for product in self._alike(held, self.rungs)}
+        return [(product, column) for product, column in columns if product.sku in alike]
 
     def _alike(self, held: Product, rungs: Sequence[Product]) -> Sequence[Product]:
         if not self.variants:

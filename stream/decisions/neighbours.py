@@ -48,9 +48,13 @@ class NeighbourRow(Struct, frozen=True, gc=False):
     refused: tuple[Refused, ...] = ()
     named: bool = False
 
+    def candidates(self) -> list[int]:
+        """Dense indices of the candidates, rising."""
+        return memoryview(self.keys).cast("i").tolist()
+
     def weights(self) -> dict[int, float]:
         """Weight of each candidate, by dense index."""
-        return dict(zip(memoryview(self.keys).cast("i"), self.values[::2], strict=True))
+        return dict(zip(self.candidates(), self.values[::2], strict=True))
 
 
 def neighbour_rows(
