@@ -64,6 +64,7 @@ def _basket(topic: str, received: Received[BasketUpdated], known: dict[str, Know
         channel=event.channel,
         currency=event.currency,
         lines=event.lines,
+        at_ms=received.occurred_at_ms,
         tier=tier if customer is None else customer.tier,
         max_offers=limits.max_offers if limits else None,
         max_price=limits.max_price if limits else None,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 from stream.codec import encode
-from stream.decisions.model import Basket
+from stream.decisions.model import Basket, Product
 from stream.decisions.policy import Policy
 from stream.decisions.views import Views
 from stream.events import Complement, Line, ProductUpdated, Range
@@ -53,6 +53,10 @@ async def place(tables: Tables, orders: list[str]) -> None:
     await tables.fences.move(owner, first + len(orders) - 1, owner.watermark)
 
 
+def product_in(views: Views, sku: str) -> Product | None:
+    return views.products[views.index[sku]]
+
+
 def together(views: Views, sku: str) -> dict[str, int]:
     """Partners of a SKU with the orders that held both."""
     row = views.learned[views.index[sku]]
@@ -73,8 +77,8 @@ async def test_views_hold_lists_products_complements_and_ladders_of_the_lines(ta
     assert together(views, "c") == {"d": 4}
     assert views.learned[views.index["a"]].orders == 4
     assert [rung.sku for rung in views.ladders["r"].rungs] == ["a", "a2"]
-    assert views.product("b") is not None
-    assert views.product("x") is None
+    assert product_in(views, "b") is not None
+    assert product_in(views, "x") is None
     assert list(memoryview(views.named[views.index["a"]].keys).cast("i")) == [views.index["d"]]
 
 
@@ -89,7 +93,7 @@ async def test_what_changed_shows_once_the_maximal_age_has_passed(tables: MakeTa
     views = await reader.read([basket("a")], NOW_MS, 1.0)
 
     assert together(views, "a") == {"b": 6}
-    product = views.product("b")
+    product = product_in(views, "b")
     assert product is not None
     assert product.price == 9_00
 
@@ -118,6 +122,6 @@ async def test_a_delisted_product_leaves_the_ladder_and_is_known_as_delisted(tab
     views = await reader.read([basket("a", "a2")], NOW_MS, 0.0)
 
     assert [rung.sku for rung in views.ladders["r"].rungs] == ["a"]
-    gone = views.product("a2")
+    gone = product_in(views, "a2")
     assert gone is not None
     assert gone.delisted

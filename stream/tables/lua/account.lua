@@ -54,10 +54,11 @@ end
 
 -- Applies the account at `at` of the payload: id 16, name length uint16, entries uint16, name, and for each entry the
 -- lengths (3 bytes) and texts of pane, 'o' (orders) or currency, delta. Answers where the next begins, messages posted.
+-- While nothing is taken away no tier can fall, and only a currency that grew can raise it: the common case stays short.
 local function change_account(payload, at, account, spend, tiers, cause)
   local id, length, entries, name = struct.unpack('>c16I2I2', payload, at)
   at = name + length
-  redis.call('HSET', account, 'id', string.sub(payload, name, at - 1))
+  local reached, earliest, shrunk, new = 0, nil, false, false
   for _ = 1, entries do
     local p, w, d, text = struct.unpack('>BBB', payload, at)
     local pane = string.sub(payload, text, text + p - 1)
@@ -65,10 +66,18 @@ local function change_account(payload, at, account, spend, tiers, cause)
     at = text + p + w + d
     local delta = string.sub(payload, at - d, at - 1)
     add(spend, pane .. ':' .. what, delta)
-    add(account, what == 'o' and 'orders' or ('t:' .. what), delta)
-    redis.call('ZADD', KEYS[4], 'LT', pane, id)
+    local total = add(account, what == 'o' and 'orders' or ('t:' .. what), delta)
+    if what ~= 'o' then reached = math.max(reached, risen(tiers, total)) end
+    new = new or total == tonumber(delta)
+    shrunk = shrunk or tonumber(delta) < 0
+    earliest = math.min(earliest or tonumber(pane), tonumber(pane))
   end
-  local posted = settle_tier(id, account, tiers, cause)
-  forget_if_empty(id, account, spend)
+  if new then redis.call('HSET', account, 'id', string.sub(payload, name, name + length - 1)) end
+  if earliest then redis.call('ZADD', KEYS[4], 'LT', earliest, id) end
+  local posted = 0
+  if shrunk or reached > tonumber(redis.call('HGET', KEYS[3], id) or '0') then
+    posted = settle_tier(id, account, tiers, cause)
+  end
+  if shrunk then forget_if_empty(id, account, spend) end
   return at, posted
 end
