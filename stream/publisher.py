@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import struct
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
@@ -27,6 +26,7 @@ from aiokafka.errors import (
 )
 
 from stream.errors import OperatorError, StateUnavailable
+from stream.partitioner import partition_of
 
 logger = logging.getLogger(__name__)
 
@@ -38,9 +38,6 @@ MESSAGE_BYTES = 16 * 1024 * 1024
 CLOSE_S = 1.0
 #: Key, value and headers are framed by less than this many bytes.
 _FRAME_BYTES = 128
-
-_MASK = 0xFFFFFFFF
-_M = 0x5BD1E995
 
 #: Ends of an idempotent producer's session: a new producer can go on where it stopped.
 _SESSION_LOST = (InvalidProducerEpoch, OutOfOrderSequenceNumber, ProducerFenced, UnknownProducerId)
@@ -56,30 +53,6 @@ class Outgoing(NamedTuple):
 
 class MessageRefused(OperatorError):
     """Kafka will never take the message as it is: too large, no such right, not a valid topic."""
-
-
-def murmur2(data: bytes) -> int:
-    """The 32-bit hash by which Kafka's Java producer places keys.
-
-    >>> murmur2(b"21") - 2**32
-    -973932308
-    """
-    words, rest = divmod(len(data), 4)
-    value = 0x9747B28C ^ len(data)
-    for word in struct.unpack_from(f"<{words}I", data):
-        word = (word * _M) & _MASK
-        word = ((word ^ (word >> 24)) * _M) & _MASK
-        value = ((value * _M) & _MASK) ^ word
-    if rest:
-        value ^= int.from_bytes(data[-rest:], "little")
-        value = (value * _M) & _MASK
-    value = ((value ^ (value >> 13)) * _M) & _MASK
-    return value ^ (value >> 15)
-
-
-def partition_of(key: bytes, partitions: int) -> int:
-    """The partition of a key, the same that Java, Kafka Streams and aiokafka producers choose."""
-    return (murmur2(key) & 0x7FFFFFFF) % partitions
 
 
 class Publisher:
@@ -162,9 +135,7 @@ class Publisher:
                 placed[partition] = [message]
         return placed.items()
 
-    async def _send(
-        self, producer: Any, topic: str, placed: Iterable[tuple[int, list[Outgoing]]]
-    ) -> None:
+    async def _send(self, producer: Any, topic: str, placed: Iterable[tuple[int, list[Outgoing]]]) -> None:
         async def to_partition(partition: int, messages: list[Outgoing]) -> None:
             confirmed = [
                 await producer.send_batch(batch, topic, partition=partition)

@@ -240,3 +240,17 @@ async def test_only_what_the_positions_allow_is_committed(cluster: Cluster, grou
 
     assert await cluster.committed(group, topic) == {0: 4}
     assert positions.commits[-1] == {TP(topic, 0): 10, TP(topic, 1): 10}
+
+
+async def test_a_record_larger_than_a_fetch_still_arrives(cluster: Cluster, group: str) -> None:
+    topic = await cluster.topic(1, **{"max.message.bytes": "12000000"})
+    producer = AIOKafkaProducer(bootstrap_servers=cluster.bootstrap, max_request_size=12_000_000)
+    await producer.start()
+    for size in (5, 10_000_000, 7):
+        await producer.send_and_wait(topic, b"x" * size)
+    await producer.stop()
+
+    async with LocalWorker(cluster, topic, group=group) as worker:
+        await until(lambda: len(worker.records) == 3)
+
+    assert [len(r.value) for batch in worker.batches for r in batch.records] == [5, 10_000_000, 7]

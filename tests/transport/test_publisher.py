@@ -15,15 +15,8 @@ from aiokafka.errors import KafkaTimeoutError, OutOfOrderSequenceNumber
 from hypothesis import given
 
 from stream.errors import OperatorError, StateUnavailable
-from stream.publisher import (
-    BATCH_BYTES,
-    MESSAGE_BYTES,
-    MessageRefused,
-    Outgoing,
-    Publisher,
-    murmur2,
-    partition_of,
-)
+from stream.partitioner import murmur2, partition_of
+from stream.publisher import BATCH_BYTES, MESSAGE_BYTES, MessageRefused, Outgoing, Publisher
 from tests.transport.workers import Cluster
 
 

@@ -35,9 +35,7 @@ def say(*words: object) -> None:
 
 def main(bootstrap: str, topic: str, group: str, way: str = "") -> int:
     logging.basicConfig(stream=sys.stdout, format="log %(name)s %(message)s")
-    app = faust.App(
-        **faust_settings(bootstrap, group=group, session_timeout_s=6.0, rebalance_timeout_s=6.0)
-    )
+    app = faust.App(**faust_settings(bootstrap, group=group, session_timeout_s=6.0, rebalance_timeout_s=6.0))
     app.positions = Refusing() if way == "fail" else None
 
     async def read(stream: Any) -> None:
