@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 
 from msgspec import Struct
 
@@ -25,7 +25,8 @@ class Considered(Struct, frozen=True, gc=False):
 
     `prices` are its distinct SKUs with their prices, `cart` their dense indices by SKU, `ranges` the ranges
     they stand in. `rows` are those of the lines by SKU, with each offered rung in the place of the line it
-    replaces: cross-sells are those of the basket that the upsell makes.
+    replaces: cross-sells are those of the basket that the upsell makes. A rung that is too new to speak for
+    itself is lent the co-purchases of that line, though not the complements the catalogue names for it alone.
     """
 
     basket: Basket
@@ -47,7 +48,9 @@ def consider(basket: Basket, views: Views, policy: Policy, now_ms: int) -> Consi
         return Considered(basket, at_ms, prices, cart, NO_RANGES, gather(cart, views), NO_UPSELLS)
     upsells = choose_upsells(basket, prices, ranged, views.ladders, policy, at_ms)
     instead = {up.held.sku: up.offered.sku for up in upsells.chosen}
-    rows = gather(_numbers([instead.get(sku, sku) for sku in prices], index), views)
+    lines = {instead.get(sku, sku) for sku in prices}
+    lent = {sku for sku, offered in instead.items() if not _is_known(offered, views, policy)} - lines
+    rows = gather(_numbers(lines | lent, index), views, unnamed=frozenset(_numbers(lent, index)))
     ranges = frozenset(product.range_id for product in ranged)
     return Considered(basket, at_ms, prices, cart, ranges, rows, upsells)
 
@@ -79,13 +82,24 @@ def _ranged(cart: Iterable[int], views: Views) -> list[Product]:
     return [p for item in cart if (p := products[item]) is not None and p.range_id is not None]
 
 
-def gather(items: Iterable[int], views: Views) -> list[NeighbourRow]:
+def _is_known(sku: str, views: Views, policy: Policy) -> bool:
+    """Whether a rung was ordered often enough for its own co-purchases to be told apart from its range's."""
+    row = views.learned.get(views.index.get(sku, -1))
+    return row is not None and row.orders >= policy.known_orders
+
+
+def gather(items: Iterable[int], views: Views, unnamed: Container[int] = ()) -> list[NeighbourRow]:
     """Learned and named rows of these SKUs in their order, which has to be that of the SKUs: float sums then
-    do not depend on the order of a basket's lines."""
+    do not depend on the order of a basket's lines. Those that are `unnamed` have their learned row only."""
     learned, named = views.learned, views.named
     if not named:
         return [learned[item] for item in items if item in learned]
-    return [rows[item] for item in items for rows in (learned, named) if item in rows]
+    return [
+        rows[item]
+        for item in items
+        for rows in (learned, named)
+        if item in rows and not (rows is named and item in unnamed)
+    ]
 
 
 def superseded(considered: Considered, views: Views) -> list[Suppressed]:

@@ -27,6 +27,9 @@ class Policy:
     max_step: float = 1.5
     """Largest price factor of an upsell (600 may become 900)."""
 
+    known_orders: int = 30
+    """Orders from which an offered rung speaks for itself; before, the line it replaces lends it its own."""
+
     kept_features: tuple[str, ...] = ("size", "gender")
     """Features an upsell never changes, where the range sells several of them on one rung."""
 

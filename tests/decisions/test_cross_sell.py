@@ -218,16 +218,33 @@ def test_an_upsell_fills_a_basket_that_asks_for_one_offer() -> None:
     assert offered(decide(basket_of(("a", 1000), max_offers=1), known)) == ["b"]
 
 
-def test_an_offered_rung_that_nothing_is_known_about_silences_the_old_lines_partners() -> None:
+def test_an_offered_rung_that_is_well_known_silences_the_old_lines_partners() -> None:
     known = views(
         [product("a", 1000, range_id="r", rung=1), product("b", 1100, range_id="r", rung=2)],
-        {("a", "w"): 30, ("a", "x"): 60, ("a", "y"): 50, ("a", "z"): 40},
+        {("a", "w"): 30, ("a", "x"): 60, ("a", "y"): 50, ("a", "z"): 40, ("b", "v"): 40},
     )
 
     decision = decide(basket_of(("a", 1000)), known)
 
-    assert offered(decision) == ["b"]
+    assert offered(decision) == ["b", "v"]
     assert codes(decision) == dict.fromkeys(("x", "y", "z"), SUPERSEDED_BY_UPSELL)
+
+
+@pytest.mark.parametrize("orders", [None, 29])
+def test_an_offered_rung_too_new_to_be_known_is_lent_the_old_lines_co_purchases(orders: int | None) -> None:
+    known = views(
+        [
+            product("a", 1000, range_id="r", rung=1, complements=(("made-for-a", 1.0),)),
+            product("b", 1100, range_id="r", rung=2),
+        ],
+        {("a", "x"): 60, ("a", "y"): 50} | ({} if orders is None else {("b", "v"): 10}),
+        {} if orders is None else {"b": orders},
+    )
+
+    decision = decide(basket_of(("a", 1000)), known)
+
+    assert set(offered(decision)) == {"b", "x", "y"} | (set() if orders is None else {"v"})
+    assert codes(decision)["made-for-a"] == SUPERSEDED_BY_UPSELL
 
 
 def test_the_rungs_to_read_are_those_that_will_be_offered() -> None:
