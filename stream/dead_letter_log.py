@@ -14,7 +14,8 @@ import msgspec
 from aiokafka import ConsumerRecord
 
 from stream import dead_letters as header
-from stream.publisher import Outgoing, partition_of
+from stream.partitioner import partition_of
+from stream.publisher import Outgoing
 from stream.topics import admin_client, dead_letter_topic, partition_counts
 from stream.verification.log_reader import read_log
 
