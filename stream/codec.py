@@ -22,7 +22,7 @@ import msgspec
 from msgspec import Struct, inspect
 
 from stream.errors import PoisonEvent
-from stream.events import ID_PATTERN, MAX_ID_CHARACTERS, MAX_RECORD_BYTES
+from stream.fields import ID_PATTERN, MAX_ID_CHARACTERS, MAX_RECORD_BYTES
 
 #: How far `occurred_at` may be ahead of the record's time: tills drift, but must not empty the window.
 MAX_CLOCK_SKEW_MS = 5 * 60 * 1000

@@ -9,7 +9,7 @@ import json
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from stream.events import MAX_LINES, MAX_RECORD_BYTES
+from stream.fields import MAX_LINES, MAX_RECORD_BYTES
 from stream.topics import BASKET_UPDATED, ORDER_PLACED
 
 

@@ -16,7 +16,8 @@ import msgspec
 from msgspec import Struct
 from msgspec.structs import replace
 
-from stream.events import AfterPurchase, Complement, FeatureValue, Id, Range
+from stream.events import AfterPurchase, Complement, FeatureValue, Range
+from stream.fields import Id
 from stream.history.files import bad_row, read_rows
 from stream.history.orders import Key
 

@@ -7,7 +7,6 @@ from hashlib import blake2b
 
 from stream.errors import OperatorError
 from stream.events import (
-    MAX_LINES,
     BasketUpdated,
     Limits,
     Line,
@@ -16,6 +15,7 @@ from stream.events import (
     ProductUpdated,
     Range,
 )
+from stream.fields import MAX_LINES
 from stream.history.catalogue import CatalogItem
 from stream.history.money import minor_units
 from stream.history.orders import Order

@@ -15,7 +15,7 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta, Struct
 
-from stream.events import Id
+from stream.fields import Id
 from stream.history.files import bad_row, read_rows
 
 Key = Id | int

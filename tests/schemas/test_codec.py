@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from stream.channels import BASKETS, CHANNELS, ORDERS, Channel
 from stream.codec import MAX_CLOCK_SKEW_MS, check_time, decode, encode, key_id, occurred_ms
 from stream.errors import PoisonEvent
-from stream.events import MAX_RECORD_BYTES, BasketUpdated, Line, ProductUpdated
+from stream.events import BasketUpdated, Line, ProductUpdated
+from stream.fields import MAX_RECORD_BYTES
 from stream.intake import receive, receive_all
 from tests.broken_records import BROKEN, ODD_IDS, Broken, basket, json_bytes, line, order
 from tests.kafka_records import RECORD_TIME_MS, kafka_record
