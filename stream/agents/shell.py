@@ -47,7 +47,7 @@ class Shell:
                 logger.warning("%r is left to its new owner: %s", batch, exc)
                 self._tally.add("batches.superseded")
                 return
-            except Exception as exc:
+            except Exception as exc:  # noqa: BLE001  whatever it is, the worker must not go on
                 logger.critical("%r cannot be handled; the worker stops", batch)
                 await self._app.crash(exc)
                 return

@@ -21,7 +21,6 @@ from stream.tables.outbox import Posted
 from stream.tables.tables import Tables
 from stream.tables.view_reader import ViewReader
 
-
 _headers = OutputHeaders(TIER_CHANGES)
 
 

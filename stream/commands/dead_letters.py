@@ -20,7 +20,9 @@ from stream.topics import CONSUMED
 
 app = typer.Typer(no_args_is_help=True, help="Dead letters: what could not be processed, and why.")
 
-Topic = Annotated[str, typer.Argument(metavar="TOPIC", help="The topic the records came from, e.g. order-placed.")]
+Topic = Annotated[
+    str, typer.Argument(metavar="TOPIC", help="The topic the records came from, e.g. order-placed.")
+]
 
 
 @app.command(name="list")
@@ -47,23 +49,31 @@ def show(
 def replay(
     topic: Topic,
     broker: Broker = None,
-    code: Annotated[list[str] | None, typer.Option(help="Only letters with this code; may be repeated.")] = None,
+    code: Annotated[
+        list[str] | None, typer.Option(help="Only letters with this code; may be repeated.")
+    ] = None,
     dry_run: Annotated[bool, typer.Option(help="Say what would be sent; send nothing.")] = False,
     json: Json = False,
 ) -> None:
     """Send dead letters to their topic again, key and value as they came. None is sent twice."""
     settings = load_settings(broker=broker)
-    report = asyncio.run(_replay(settings, _full(settings, topic), frozenset(code) if code else None, dry_run))
+    report = asyncio.run(
+        _replay(settings, _full(settings, topic), frozenset(code) if code else None, dry_run)
+    )
     if json:
         print(msgspec.json.encode(report).decode())
         return
     console = Console(highlight=False)
     for name, letters in sorted(report.replayed.items()):
         console.print(f"{letters} with {name} {'would be' if report.dry_run else ''} sent again")
-    console.print(f"{report.before} had been before, {report.unasked} were not asked for, {report.too_large} are cut")
+    console.print(
+        f"{report.before} had been before, {report.unasked} were not asked for, {report.too_large} are cut"
+    )
 
 
-async def _replay(settings: Settings, topic: str, codes: frozenset[str] | None, dry_run: bool) -> ReplayReport:
+async def _replay(
+    settings: Settings, topic: str, codes: frozenset[str] | None, dry_run: bool
+) -> ReplayReport:
     publisher = Publisher(settings.broker, idempotent=settings.idempotent)
     await publisher.start()
     try:

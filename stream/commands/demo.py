@@ -18,18 +18,25 @@ def demo(
     dataset: Annotated[
         str, typer.Option(metavar="completejourney|pizzaplace|FILE", help="Whose orders.")
     ] = "completejourney",
-    catalog: Annotated[Path | None, typer.Option(help="Catalogue of FILE.  [default: catalog.* beside it]")] = None,
+    catalog: Annotated[
+        Path | None, typer.Option(help="Catalogue of FILE.  [default: catalog.* beside it]")
+    ] = None,
     currency: Annotated[str | None, typer.Option(help="ISO 4217 currency of FILE.  [default: EUR]")] = None,
     orders: Annotated[int, typer.Option(min=1, help="Only the first so many orders.")] = DEFAULT_ORDERS,
     broker: Annotated[
-        str, typer.Option(metavar="embedded|apache|HOST:PORT", help="Kafka to use; apache needs Java 17 and Maven.")
+        str,
+        typer.Option(
+            metavar="embedded|apache|HOST:PORT", help="Kafka to use; apache needs Java 17 and Maven."
+        ),
     ] = EMBEDDED,
     redis: Annotated[str, typer.Option(metavar="embedded|URL", help="Redis to use.")] = EMBEDDED,
     partitions: Annotated[int, typer.Option(min=1, max=64, help="Partitions of each topic.")] = 4,
     rate: Annotated[
         float | None, typer.Option(min=1, help="Baskets a second.  [default: as fast as they are answered]")
     ] = None,
-    keep: Annotated[bool, typer.Option("--keep", help="Leave Kafka and Redis running and print where.")] = False,
+    keep: Annotated[
+        bool, typer.Option("--keep", help="Leave Kafka and Redis running and print where.")
+    ] = False,
     json: Json = False,
 ) -> None:
     """Replay real orders as tills would send them, and watch upsell and cross-sell suggestions arrive.

@@ -52,5 +52,7 @@ async def _tables(settings: Settings) -> Finding:
     finally:
         await tables.close()
     if new:
-        return Finding("tables", None, f"namespace {settings.namespace!r} is empty; the first worker makes them")
+        return Finding(
+            "tables", None, f"namespace {settings.namespace!r} is empty; the first worker makes them"
+        )
     return Finding("tables", True, f"namespace {settings.namespace!r}, layout {tables.layout.version}")

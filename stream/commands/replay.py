@@ -14,7 +14,8 @@ from rich.progress import Progress
 
 from stream.commands.options import Broker, Json
 from stream.history.datasets import History, load_history
-from stream.history.replay import Sent, replay as send
+from stream.history.replay import Sent
+from stream.history.replay import replay as send
 from stream.publisher import Publisher
 from stream.settings import Settings, load_settings
 
@@ -22,10 +23,14 @@ from stream.settings import Settings, load_settings
 def replay(
     file: Annotated[str, typer.Argument(metavar="FILE", help="An order history, or the name of a data set.")],
     broker: Broker = None,
-    catalog: Annotated[Path | None, typer.Option(help="Its catalogue.  [default: catalog.* beside FILE]")] = None,
+    catalog: Annotated[
+        Path | None, typer.Option(help="Its catalogue.  [default: catalog.* beside FILE]")
+    ] = None,
     orders: Annotated[int | None, typer.Option(min=1, help="Only so many orders.")] = None,
     currency: Annotated[str | None, typer.Option(help="ISO 4217 currency of the prices.")] = None,
-    rate: Annotated[float | None, typer.Option(min=0.1, help="Events a second.  [default: as fast as it goes]")] = None,
+    rate: Annotated[
+        float | None, typer.Option(min=0.1, help="Events a second.  [default: as fast as it goes]")
+    ] = None,
     baskets: Annotated[bool, typer.Option(help="Send a basket event for each added line as well.")] = True,
     json: Json = False,
 ) -> None:

@@ -15,8 +15,8 @@ from rich.logging import RichHandler
 
 from stream.app import create_app
 from stream.commands.options import BrokerChoice, Partitions, RedisChoice
-from stream.embedded.process import leashed
 from stream.embedded.choice import chosen_broker, chosen_redis, starts_something
+from stream.embedded.process import leashed
 from stream.settings import load_settings
 from stream.topics import create_topics
 from stream.worker import run_worker

@@ -9,10 +9,10 @@ from typing import NamedTuple
 
 import msgspec
 
+from stream.codec import occurred_ms
 from stream.decisions.window import Window
 from stream.errors import PoisonEvent
 from stream.events import OrderPlaced, OrderReturned
-from stream.codec import occurred_ms
 from stream.tables.batch import AccountEntry, Applied, Change, FencedBatch, TierTable
 from stream.tables.deltas import WeightedOrder
 from stream.tables.fences import APPLIED, LOST, SUPERSEDED, Owner
@@ -204,7 +204,9 @@ class Orders:
             if record is not None:
                 return _Logged(partition, field, pane, log, record)
         raise PoisonEvent(
-            "ORDER_UNKNOWN", "$.order_id", "no order of this id in the window; replay it once the order arrived"
+            "ORDER_UNKNOWN",
+            "$.order_id",
+            "no order of this id in the window; replay it once the order arrived",
         )
 
     async def forget_returns(self, partition: int, before: int) -> None:

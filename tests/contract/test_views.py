@@ -28,7 +28,9 @@ def basket(*skus: str) -> Basket:
     )
 
 
-async def put(tables: Tables, sku: str, price: int, *, rung: int | None = None, complement: str | None = None) -> None:
+async def put(
+    tables: Tables, sku: str, price: int, *, rung: int | None = None, complement: str | None = None
+) -> None:
     event = ProductUpdated(
         event_id=f"{sku}{price}",
         occurred_at=datetime(2026, 1, 1, tzinfo=UTC),
@@ -49,7 +51,9 @@ async def place(tables: Tables, orders: list[str]) -> None:
     owner = await tables.fences.take(TOPIC, 0)
     first = owner.lowest_fence + 1
     await tables.dictionary.remember({sku for skus in orders for sku in skus})
-    await tables.orders.place(owner, [(first + i, order(f"{first + i}", skus)) for i, skus in enumerate(orders)])
+    await tables.orders.place(
+        owner, [(first + i, order(f"{first + i}", skus)) for i, skus in enumerate(orders)]
+    )
     await tables.fences.move(owner, first + len(orders) - 1, owner.watermark)
 
 

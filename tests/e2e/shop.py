@@ -116,7 +116,9 @@ class Shop:
         """Every record of a topic up to its present end, by partition and offset."""
         name = self.prefix + topic
         consumer = AIOKafkaConsumer(
-            bootstrap_servers=self.broker.bootstrap, max_partition_fetch_bytes=20 << 20, fetch_max_bytes=64 << 20
+            bootstrap_servers=self.broker.bootstrap,
+            max_partition_fetch_bytes=20 << 20,
+            fetch_max_bytes=64 << 20,
         )
         await consumer.start()
         try:

@@ -114,7 +114,9 @@ async def test_a_basket_is_answered_with_what_was_bought_together_and_the_next_r
     assert answers["basket-2"].offers == []
 
 
-async def test_every_broken_record_ends_once_as_a_dead_letter_and_its_neighbours_are_applied(shop: Shop) -> None:
+async def test_every_broken_record_ends_once_as_a_dead_letter_and_its_neighbours_are_applied(
+    shop: Shop,
+) -> None:
     good_orders, good_baskets = random_orders(60, seed=1), [basket(i, "sku-1") for i in range(60)]
     for channel, good in ((ORDERS, good_orders), (BASKETS, good_baskets)):
         mixed = [Outgoing(getattr(e, channel.key).encode(), msgspec.json.encode(e)) for e in good]
@@ -139,7 +141,9 @@ async def test_every_broken_record_ends_once_as_a_dead_letter_and_its_neighbours
     assert {answer.basket_id for answer in await suggestions(shop)} == {b.basket_id for b in good_baskets}
 
 
-async def test_a_worker_killed_three_times_counts_every_order_once_and_answers_every_basket(shop: Shop) -> None:
+async def test_a_worker_killed_three_times_counts_every_order_once_and_answers_every_basket(
+    shop: Shop,
+) -> None:
     dice = random.Random(7)
     orders, baskets = random_orders(3_000, seed=7), [basket(i, "sku-1", "sku-2") for i in range(3_000)]
     for start in range(0, 3_000, 500):
