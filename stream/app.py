@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from typing import Any
+from collections.abc import Set
 
 import faust
 from faust.types import TP
@@ -95,21 +95,28 @@ def _positions(app: faust.App, tables: Tables, settings: Settings) -> TablePosit
     async def after_returns(owner: Owner, committed: int) -> None:
         await tables.orders.forget_returns(owner.partition, committed)
 
-    async def earliest(tps: Any) -> dict[TP, int]:
+    async def earliest(tps: Set[TP]) -> dict[TP, int]:
         return dict(await app.consumer.earliest_offsets(*tps))
 
-    async def ends(tps: Any) -> dict[TP, int]:
+    async def ends(tps: Set[TP]) -> dict[TP, int]:
         # Not Faust's `highwaters`: what the embedded broker says to those is too small, and after a crash the
         # tables would seem to be ahead of the log.
         names = sorted({tp.topic for tp in tps})
         found = [(name, await end_offsets(settings.broker, name)) for name in names]
         return {TP(name, partition): end for name, ends in found for partition, end in ends.items()}
 
+    async def served_ends(tps: Set[TP]) -> dict[TP, int]:
+        return {
+            TP(topic, partition): end
+            for topic in sorted({tp.topic for tp in tps})
+            for partition, end in (await end_offsets(settings.broker, topic)).items()
+        }
+
     fenced = {
         settings.topic_prefix + topics.ORDER_PLACED: None,
         settings.topic_prefix + topics.ORDER_RETURNED: after_returns,
     }
-    return TablePositions(tables, fenced, earliest, ends)
+    return TablePositions(tables, fenced, earliest, ends, served_ends)
 
 
 def _keep_up(app: BasketApp, interval_s: float) -> None:

@@ -61,7 +61,7 @@ async def _read(
 async def _co_purchases(tables: Tables, found: list[tuple[int, str, bytes]]) -> AsyncIterator[Row]:
     names = await tables.dictionary.names([bytes.fromhex(rest) for _, rest, _ in found])
     by_sku = sorted((names.get(bytes.fromhex(rest), rest), key) for _, rest, key in found)
-    skus = dict((key, sku) for sku, key in by_sku)
+    skus = {key: sku for sku, key in by_sku}
     async for key, answer in _read(tables, "ZRANGE", (key for _, key in by_sku), 0, -1, "WITHSCORES"):
         partners = await tables.dictionary.names(answer[::2])
         counts = {

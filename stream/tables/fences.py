@@ -65,14 +65,14 @@ class Owner:
         self.position = last_offset
         self.marks.append((last_offset, self.watermark))
 
-    def watermark_at(self, offset: int) -> tuple[int, int]:
-        """(offset, watermark) of the last batch handled up to `offset`; forgets the earlier ones."""
+    def watermark_at(self, offset: int) -> int:
+        """The watermark after the last batch handled up to `offset`; forgets the earlier ones."""
         mark = (-1, NO_PANE)
         while self.marks and self.marks[0][0] <= offset:
             mark = self.marks.popleft()
         if mark[0] >= 0:
             self.marks.appendleft(mark)
-        return mark
+        return mark[1]
 
     def known_fence(self, fence: str, tag: int) -> int:
         """The last fence a tag told us, -1 if none."""

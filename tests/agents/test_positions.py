@@ -21,18 +21,21 @@ PLACED, BASKETS = TP("order-placed", 0), TP("basket-updated", 0)
 class Log:
     """Bounds of the log, as a broker would tell them."""
 
-    def __init__(self, earliest: int = 0, end: int = 100) -> None:
-        self.begin, self.end = earliest, end
+    def __init__(self, earliest: int = 0, end: int = 100, served_end: int = 0) -> None:
+        self.begin, self.end, self.served_end = earliest, end, served_end
 
     async def earliest(self, tps: Set[TP]) -> dict[TP, int]:
         return dict.fromkeys(tps, self.begin)
+
+    async def served(self, tps: Set[TP]) -> dict[TP, int]:
+        return dict.fromkeys(tps, self.served_end or self.end)
 
     async def ends(self, tps: Set[TP]) -> dict[TP, int]:
         return dict.fromkeys(tps, self.end)
 
 
 def positions(tables: Tables, log: Log) -> TablePositions:
-    return TablePositions(tables, {"order-placed": None}, log.earliest, log.ends)
+    return TablePositions(tables, {"order-placed": None}, log.earliest, log.ends, log.served)
 
 
 @pytest.fixture
@@ -117,6 +120,15 @@ async def test_a_log_that_is_shorter_than_the_tables_know_is_refused(tables: Tab
 
     with pytest.raises(OperatorError, match="not the log they were made from"):
         await positions(tables, Log(end=3)).start_at({PLACED: None}, 2)
+
+
+async def test_a_broker_that_names_too_early_an_end_is_judged_by_what_it_serves(tables: Tables) -> None:
+    made = positions(tables, Log())
+    await made.start_at({PLACED: None}, 1)
+    await handle(made, tables, 0, 4)
+    await made.before_commit({PLACED: 5})
+
+    assert await positions(tables, Log(end=3, served_end=5)).start_at({PLACED: 5}, 2) == {PLACED: 5}
 
 
 async def test_a_log_that_no_longer_holds_what_the_tables_lack_is_refused(tables: Tables) -> None:
