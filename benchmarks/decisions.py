@@ -1,6 +1,6 @@
 """Speed of the decision core on seeded synthetic data: microseconds a basket, by batch size.
 
-    python benchmarks/decisions.py [--json PATH] [--skus N] [--baskets N] [--seed N]
+    python benchmarks/decisions.py [--json PATH] [--skus N] [--baskets N] [--seed N] [--no-ladders]
 
 A raw msgspec decode of the same baskets runs beside it as the measure of the machine. The data: 100,000
 SKUs, 50 weighted partners each, baskets of 4 lines, all products in the catalogue, 5 offers with reasons;
@@ -38,7 +38,7 @@ NOW_MS = 1_770_000_000_000
 PARTNERS, LINES, BATCHES, ROUNDS = 50, 4, (1, 10, 100, 500), 5
 
 
-def products(skus: Sequence[str], rng: np.random.Generator) -> list[Product]:
+def products(skus: Sequence[str], rng: np.random.Generator, ladders: bool) -> list[Product]:
     prices = rng.integers(100, 100_000, len(skus)).tolist()
     return [
         Product(
@@ -47,7 +47,7 @@ def products(skus: Sequence[str], rng: np.random.Generator) -> list[Product]:
             category=("shop", f"aisle {n % 500}"),
             price=price if n % 40 >= 4 else 1000 * (n % 4 + 3),
             currency="EUR",
-            range_id=f"range {n // 40}" if n % 40 < 4 else None,
+            range_id=f"range {n // 40}" if ladders and n % 40 < 4 else None,
             rung=n % 40,
             features={f"feature {f}": n % 40 >= f for f in range(4)} if n % 40 < 4 else {},
             in_stock=n % 50 != 7,
@@ -157,10 +157,10 @@ def stages(baskets: Sequence[Basket], views: Views, policy: Policy) -> dict[str,
     return {name: seconds / len(baskets) * 1e6 for name, seconds in spent.items()}
 
 
-def measure(skus_count: int, baskets_count: int, seed: int) -> dict[str, object]:
+def measure(skus_count: int, baskets_count: int, seed: int, ladders: bool) -> dict[str, object]:
     rng, policy = np.random.default_rng(seed), Policy()
     skus = [f"SKU-{n:07d}" for n in range(skus_count)]
-    catalogue = products(skus, rng)
+    catalogue = products(skus, rng, ladders)
     learned, row_us = rows(skus_count, rng, policy)
     by_range: dict[str, list[Product]] = {}
     for product in catalogue:
@@ -180,6 +180,7 @@ def measure(skus_count: int, baskets_count: int, seed: int) -> dict[str, object]
     decisions = decide_batch(baskets, views, policy, NOW_MS)
     return {
         "skus": skus_count,
+        "ladders": ladders,
         "baskets": baskets_count,
         "offers_a_basket": sum(len(d.offers) for d in decisions) / baskets_count,
         "upsells_a_basket": sum(d.offers[0].kind == "upsell" for d in decisions if d.offers) / baskets_count,
@@ -203,8 +204,9 @@ def main() -> None:
     parser.add_argument("--skus", type=int, default=100_000)
     parser.add_argument("--baskets", type=int, default=10_000)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--no-ladders", action="store_true", help="no product stands in a range")
     given = parser.parse_args()
-    result = measure(given.skus, given.baskets, given.seed)
+    result = measure(given.skus, given.baskets, given.seed, not given.no_ladders)
     text = json.dumps(result, indent=2)
     print(text)
     if given.json:
