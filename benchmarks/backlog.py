@@ -13,7 +13,7 @@ from aiokafka.errors import GroupCoordinatorNotAvailableError, NotCoordinatorFor
 from benchmarks.plan import PARTITIONS
 from stream.errors import OperatorError
 from stream.publisher import Outgoing, Publisher
-from stream.topics import TopicSpec, admin_client, make_topics
+from stream.topics import TopicSpec, admin_client, make_topics, partition_counts
 
 CHUNK = 5_000
 POLL_S = 0.1
@@ -22,6 +22,13 @@ POLL_S = 0.1
 async def make_topic(bootstrap: str, name: str) -> None:
     """A topic of our own."""
     await make_topics(bootstrap, [TopicSpec(name, PARTITIONS, {})])
+
+
+async def delete_topics(bootstrap: str, prefix: str) -> None:
+    """Delete our topics from a broker that is not ours."""
+    async with admin_client(bootstrap) as admin:
+        ours = [name for name in await partition_counts(admin) if name.startswith(prefix)]
+        await admin.delete_topics(ours)
 
 
 async def fill(bootstrap: str, topic: str, messages: Sequence[Outgoing]) -> None:
@@ -88,5 +95,6 @@ def check_filled(ends: Mapping[TopicPartition, int], records: int, topic: str) -
     """Raise OperatorError when the topic does not hold exactly these records: it is not ours alone."""
     if sum(ends.values()) != records:
         raise OperatorError(
-            f"{topic} holds {sum(ends.values())} records, not {records}.", "Use a broker nobody else writes to."
+            f"{topic} holds {sum(ends.values())} records, not {records}.",
+            "Use a broker nobody else writes to.",
         )

@@ -19,8 +19,6 @@ from stream.embedded.redis import RedisServer
 from stream.publisher import Outgoing
 from stream.settings import Settings, load_settings
 
-PREFIX = "shop."
-
 
 class BasketRound(Struct, frozen=True):
     """One drain; `committed_s` is None when the commits never reached the end of the log."""
@@ -49,7 +47,9 @@ class Shopfront:
 
     async def open(self, shop: Shop, plan: Plan) -> None:
         """Make the topics, publish catalogue and orders, and let a worker count them."""
-        await topics.create_topics(self.broker.bootstrap, partitions=PARTITIONS, prefix=PREFIX)
+        await topics.create_topics(
+            self.broker.bootstrap, partitions=PARTITIONS, prefix=self.settings.topic_prefix
+        )
         await fill(self.broker.bootstrap, self.topic(topics.PRODUCT_UPDATED), shop.products())
         await fill(self.broker.bootstrap, self.topic(topics.ORDER_PLACED), shop.orders(plan.known_orders))
         async with worker("fill", self.settings, self.broker, self.redis, self.folder) as filling:
@@ -72,9 +72,7 @@ class Shopfront:
 
             async with worker("baskets", self.settings, self.broker, self.redis, self.folder) as running:
                 samples = await running.samples(answered, len(self.baskets))
-                committed_s = await seconds_until_committed(
-                    self.broker.bootstrap, self.settings.group, ends
-                )
+                committed_s = await seconds_until_committed(self.broker.bootstrap, self.settings.group, ends)
                 tally = await running.stop()
         expect(tally, "suggestions", len(self.baskets))
         return BasketRound(
@@ -85,13 +83,15 @@ class Shopfront:
         )
 
 
-def shopfront(broker: Broker, redis: RedisServer, folder: Path, shop: Shop, plan: Plan) -> Shopfront:
+def shopfront(
+    broker: Broker, redis: RedisServer, folder: Path, prefix: str, shop: Shop, plan: Plan
+) -> Shopfront:
     """The shop of a run; `open` it before its first round."""
     settings = load_settings(
         broker=broker.bootstrap,
         redis_url=redis.url,
-        group="bench-shop",
+        group=f"{prefix}shop",
         namespace="shop",
-        topic_prefix=PREFIX,
+        topic_prefix=prefix,
     )
     return Shopfront(broker, redis, folder, settings, shop.baskets(plan.baskets))

@@ -68,7 +68,9 @@ class Child:
     def failure(self, what: str) -> OperatorError:
         """An error that shows the end of what it logged."""
         tail = "\n".join(self.log().splitlines()[-20:]) or "(it logged nothing)"
-        return OperatorError(f"{self.name} {what}. The end of its log:\n{tail}", "Mend the cause and start again.")
+        return OperatorError(
+            f"{self.name} {what}. The end of its log:\n{tail}", "Mend the cause and start again."
+        )
 
     def log(self) -> str:
         """What it wrote to stderr."""

@@ -6,8 +6,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import redis.asyncio
 from msgspec import Struct
+from redis.asyncio import Redis
 
 from benchmarks.backlog import check_filled, fill, seconds_until_committed, topic_ends
 from benchmarks.drain import Drained, drained
@@ -59,18 +59,20 @@ class OrderLog:
     redis: RedisServer
     folder: Path
     name: str
+    prefix: str
+    """Of the topics and the groups."""
     orders: Sequence[Outgoing]
     pairs: int
 
     @property
     def topic(self) -> str:
         """Where the orders are."""
-        return f"{self.name}.{topics.ORDER_PLACED}"
+        return self.prefix + topics.ORDER_PLACED
 
     async def open(self) -> None:
         """Make the topics and publish the orders."""
         await topics.create_topics(
-            self.broker.bootstrap, partitions=PARTITIONS, prefix=f"{self.name}.", keep_for_ever=True
+            self.broker.bootstrap, partitions=PARTITIONS, prefix=self.prefix, keep_for_ever=True
         )
         await fill(self.broker.bootstrap, self.topic, self.orders)
         ends = await topic_ends(self.broker.bootstrap, self.topic)
@@ -81,12 +83,12 @@ class OrderLog:
         settings = load_settings(
             broker=self.broker.bootstrap,
             redis_url=f"{self.redis.url.rsplit('/', 1)[0]}/{DATABASE}",
-            group=f"bench-{self.name}-{number}",
+            group=f"{self.prefix}{number}",
             namespace=self.name,
-            topic_prefix=f"{self.name}.",
+            topic_prefix=self.prefix,
         )
         ends = await topic_ends(self.broker.bootstrap, self.topic)
-        tables = redis.asyncio.Redis.from_url(settings.redis_url)
+        tables = Redis.from_url(settings.redis_url)
         try:
             await tables.flushdb()
             async with worker(self.name, settings, self.broker, self.redis, self.folder) as running:
@@ -103,7 +105,7 @@ class OrderLog:
             written_an_order=tally["pairs"] / len(self.orders),
         )
 
-    async def _applied(self, tables: redis.asyncio.Redis) -> int:
+    async def _applied(self, tables: Redis) -> int:
         """Orders applied, by the furthest fence of each partition: batches are applied in all tags at once."""
         sources = [source_of(self.topic, partition) for partition in range(PARTITIONS)]
         pipe = tables.pipeline(transaction=False)
