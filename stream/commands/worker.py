@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
 import os
 import signal
@@ -41,7 +42,14 @@ def worker(
         raise typer.Exit(asyncio.run(_worker_and_services(*chosen, partitions)))
     settings = load_settings(broker=chosen[0], redis_url=chosen[1])
     _log_to_stderr(settings.log_level)
-    raise typer.Exit(run_worker(create_app(settings), loglevel=settings.log_level))
+    _collect_seldom()
+    raise typer.Exit(run_worker(create_app(settings), loglevel=settings.log_level, on_ready=gc.freeze))
+
+
+def _collect_seldom() -> None:
+    """A batch makes tens of thousands of short-lived objects, hardly one of them in a cycle: at the default
+    thresholds the collector takes a tenth of the worker's time to find nothing."""
+    gc.set_threshold(100_000, 50, 50)
 
 
 def _log_to_stderr(level: str) -> None:
