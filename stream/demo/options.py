@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-DEFAULT_ORDERS = 3_000
+DEFAULT_ORDERS = 4_000
 """Ends well within three minutes on two cores."""
 
 

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from secrets import token_hex
+from typing import Any
 
 import redis.asyncio
 
@@ -77,18 +78,14 @@ async def staged(options: DemoOptions) -> AsyncIterator[Stage]:
 
 
 async def _settings(broker: Broker, url: str) -> Settings:
-    usual = load_settings(broker=broker.bootstrap, redis_url=url, idempotent=broker.idempotent)
+    # Of a broker of yours the environment knows whether it takes idempotent producers.
+    idempotent = None if broker.kind == "given" else broker.idempotent
+    where: dict[str, Any] = {"broker": broker.bootstrap, "redis_url": url, "idempotent": idempotent}
+    usual = load_settings(**where)
     if await _is_free(usual):
         return usual
     name = f"demo-{token_hex(4)}"
-    return load_settings(
-        broker=broker.bootstrap,
-        redis_url=url,
-        idempotent=broker.idempotent,
-        group=name,
-        namespace=name,
-        topic_prefix=f"{name}.",
-    )
+    return load_settings(**where, group=name, namespace=name, topic_prefix=f"{name}.")
 
 
 async def _is_free(settings: Settings) -> bool:

@@ -2,6 +2,7 @@
 
 | module | what it does |
 |---|---|
+| `rules` | windows, tiers and bounds, as the settings state them |
 | `recount` | the rows the tables must show after a log of orders and returns |
 | `returned` | what is left of an order once lines came back |
 | `tier_bounds` | which tiers a customer's history allows |
