@@ -45,7 +45,11 @@ class Catalogue:
             by_tag.setdefault(tag_of(ident, self._tags), []).append(put)
         answers = await self._store.scripts(
             [
-                Script("put_latest", [self._keys.products(tag)], [pack_puts(puts)])
+                Script(
+                    "put_latest",
+                    [self._keys.products(tag), self._keys.catalogue_version(tag)],
+                    [pack_puts(puts)],
+                )
                 for tag, puts in by_tag.items()
             ]
         )
@@ -72,6 +76,13 @@ class Catalogue:
             for i, raw in zip(mine, answer, strict=True):
                 events[i] = None if raw is None else raw[POSITION_BYTES:]
         return events
+
+    async def versions(self) -> list[int]:
+        """For each tag a number that changes with its products."""
+        answers = await self._store.commands(
+            [("GET", self._keys.catalogue_version(t)) for t in range(self._tags)]
+        )
+        return [int(answer or 0) for answer in answers]
 
     async def ladder_members(self, ranges: Sequence[str]) -> dict[str, list[bytes]]:
         """The SKU ids that were put in each range, ascending; whether one still is, its product says."""

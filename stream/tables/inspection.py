@@ -17,6 +17,7 @@ _SIZE_VERBS = {
     "closed": "SCARD",
     "range": "SCARD",
     "top": "STRLEN",
+    "version": "STRLEN",
 }
 
 

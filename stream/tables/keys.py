@@ -89,6 +89,10 @@ class Keys:
         """Hash: SKU id -> source position (12 bytes), then the last product-updated event, empty if delisted."""
         return self.prefix(tag) + b"products"
 
+    def catalogue_version(self, tag: int) -> bytes:
+        """String: how often the products of this tag changed; readers look here before they read again."""
+        return self.prefix(tag) + b"version:products"
+
     def ladder(self, tag: int, range_id: bytes) -> bytes:
         """Set of the SKU ids that were ever put in this range; the product itself says whether it still is."""
         return self.prefix(tag) + b"range:" + range_id.hex().encode()

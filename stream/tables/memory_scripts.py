@@ -221,6 +221,8 @@ def _put_latest(data: Data, keys: Keys, args: Args) -> list[bytes]:
         if current is None or current[:4] != position[:4] or position[4:] >= current[4:12]:
             table[field] = position + value
         displaced.append(b"" if current is None else current[12:])
+    for counter in keys[1:]:
+        data[counter] = str(int(data.get(counter, b"0")) + 1).encode()
     return displaced
 
 

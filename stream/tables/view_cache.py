@@ -1,12 +1,13 @@
 """What a worker has read of the tables, by dense index, and since when.
 
-The cache is worker-local and of bounded age: what is older than `max_age_s` is read again before it is used. Dense
+The cache is worker-local and of bounded age: what is older than the age is looked at again before it is used. Dense
 indices live as long as the cache; none of them leaves the worker.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -14,9 +15,27 @@ import numpy.typing as npt
 from stream.decisions.ladder import Ladder
 from stream.decisions.model import Product
 from stream.decisions.neighbours import NeighbourRow
-from stream.tables.ids import sku_id
+from stream.tables.ids import sku_id, tag_of
 
-NEVER = float("-inf")
+Items = npt.NDArray[np.int64]
+"""Dense indices."""
+
+NEVER = -np.inf
+UNREAD = -1
+"""The catalogue version of a product that was never read."""
+
+T = TypeVar("T", bound=np.generic)
+
+_FIRST_ROOM = 1_024
+
+
+class PartnerList(NamedTuple):
+    """A partner list as it was read: `raw` to tell whether it changed, partners' dense indices, counts."""
+
+    raw: bytes
+    orders: int
+    partners: Items
+    counts: Items
 
 
 class Freshness:
@@ -24,37 +43,43 @@ class Freshness:
 
     def __init__(self, max_age_s: float) -> None:
         self._max_age_s = max_age_s
-        self._read_at: dict[int, float] = {}
+        self._read_at = np.full(_FIRST_ROOM, NEVER)
 
-    def stale(self, items: Iterable[int], now_s: float) -> list[int]:
-        """The distinct items not read within the maximal age, in the order given."""
-        read_at, oldest = self._read_at, now_s - self._max_age_s
-        return [item for item in dict.fromkeys(items) if read_at.get(item, NEVER) <= oldest]
+    def stale(self, items: Items, now_s: float) -> Items:
+        """The distinct items not read within the maximal age, ascending."""
+        items = np.unique(items)
+        if len(items) and items[-1] >= len(self._read_at):
+            self._read_at = _with_room(self._read_at, int(items[-1]), NEVER)
+        return items[self._read_at[items] <= now_s - self._max_age_s]
 
-    def read(self, items: Iterable[int], now_s: float) -> None:
+    def read(self, items: Items, now_s: float) -> None:
         """Note that items were read."""
-        self._read_at.update(dict.fromkeys(items, now_s))
+        self._read_at[items] = now_s
 
 
 class ViewCache:
     """Numbers SKUs densely and holds what was read of each."""
 
-    def __init__(self, max_age_s: float) -> None:
+    def __init__(self, tags: int, max_age_s: float) -> None:
+        self._tags = tags
         self.index: dict[str, int] = {}
         self.skus: list[str] = []
         self.idents: list[bytes] = []
         self.by_ident: dict[bytes, int] = {}
+        self.tag_of_item: Items = np.zeros(_FIRST_ROOM, np.int64)
         self.products: list[Product | None] = []
         self.product_events: list[bytes | None] = []
+        self.product_versions: Items = np.full(_FIRST_ROOM, UNREAD)
         self.learned: dict[int, NeighbourRow] = {}
+        self.lists: dict[int, PartnerList] = {}
         self.named: dict[int, NeighbourRow] = {}
         self.ladders: dict[str, Ladder] = {}
         self.ladder_members: dict[str, tuple[Product, ...]] = {}
         self.ranges: dict[str, int] = {}
-        self.order_counts: npt.NDArray[np.int64] = np.zeros(1_024, dtype=np.int64)
+        self.order_counts: Items = np.zeros(_FIRST_ROOM, np.int64)
+        self.total_orders = 0
         self.lists_read = Freshness(max_age_s)
         self.counts_read = Freshness(max_age_s)
-        self.products_read = Freshness(max_age_s)
         self.ladders_read = Freshness(max_age_s)
 
     def number(self, skus: Iterable[str]) -> list[int]:
@@ -62,16 +87,13 @@ class ViewCache:
         index = self.index
         return [index[sku] if sku in index else self._new(sku, sku_id(sku)) for sku in skus]
 
-    def number_idents(self, idents: Sequence[bytes], names: dict[bytes, str]) -> list[int]:
+    def number_idents(self, idents: Sequence[bytes], names: dict[bytes, str]) -> Items:
         """The dense index of each SKU id; -1 where nobody knows the SKU."""
         by_ident = self.by_ident
-        numbers = []
         for ident in idents:
-            item = by_ident.get(ident, -1)
-            if item < 0 and ident in names:
-                item = self._new(names[ident], ident)
-            numbers.append(item)
-        return numbers
+            if ident not in by_ident and ident in names:
+                self._new(names[ident], ident)
+        return np.array([by_ident.get(ident, -1) for ident in idents], np.int64)
 
     def _new(self, sku: str, ident: bytes) -> int:
         item = len(self.skus)
@@ -81,5 +103,15 @@ class ViewCache:
         self.products.append(None)
         self.product_events.append(None)
         if item >= len(self.order_counts):
-            self.order_counts = np.concatenate([self.order_counts, np.zeros_like(self.order_counts)])
+            self.order_counts = _with_room(self.order_counts, item, 0)
+            self.tag_of_item = _with_room(self.tag_of_item, item, 0)
+            self.product_versions = _with_room(self.product_versions, item, UNREAD)
+        self.tag_of_item[item] = tag_of(ident, self._tags)
         return item
+
+
+def _with_room(values: npt.NDArray[T], item: int, filling: float) -> npt.NDArray[T]:
+    """The values with room for `item`, at least doubled."""
+    longer = np.full(max(2 * len(values), item + 1), filling, values.dtype)
+    longer[: len(values)] = values
+    return longer

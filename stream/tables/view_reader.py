@@ -6,7 +6,6 @@ import asyncio
 from collections.abc import Iterable, Sequence
 
 import numpy as np
-import numpy.typing as npt
 
 from stream.decisions.candidates import rungs_to_offer
 from stream.decisions.complements import complement_row
@@ -18,13 +17,10 @@ from stream.decisions.views import Views
 from stream.tables.catalogue import DELISTED, read_product
 from stream.tables.neighbours import unpack
 from stream.tables.tables import Tables
-from stream.tables.view_cache import ViewCache
+from stream.tables.view_cache import NEVER, Items, PartnerList, ViewCache
 
 MOST_CACHED = 250_000
 """SKUs a worker remembers before it starts afresh: about a kilobyte each."""
-
-PartnerList = tuple[int, list[bytes], npt.NDArray[np.int64]]
-Numbers = npt.NDArray[np.int32]
 
 
 class ViewReader:
@@ -33,7 +29,12 @@ class ViewReader:
     def __init__(self, tables: Tables, policy: Policy, *, max_age_s: float) -> None:
         self._tables, self._policy, self._half_age_s = tables, policy, max_age_s / 2
         self._window_days = tables.window.days()
-        self._cache = ViewCache(self._half_age_s)
+        self._versions: Items = np.zeros(0, np.int64)
+        self._versions_read_s = NEVER
+        self._cache = self._empty_cache()
+
+    def _empty_cache(self) -> ViewCache:
+        return ViewCache(self._tables.layout.tags, self._half_age_s)
 
     async def read(self, baskets: Sequence[Basket], now_ms: int, now_s: float) -> Views:
         """The views of these baskets; nothing in them is older than the maximal age at `now_s`.
@@ -41,12 +42,14 @@ class ViewReader:
         Raises StateUnavailable.
         """
         if len(self._cache.skus) > MOST_CACHED:
-            self._cache = ViewCache(self._half_age_s)
-        lines = self._cache.number({line.sku: None for basket in baskets for line in basket.lines})
-        await self._read_products(lines, now_s)
+            self._cache = self._empty_cache()
+        skus = {line.sku: None for basket in baskets for line in basket.lines}
+        lines = np.array(self._cache.number(skus), np.int64)
+        await self._look_at_catalogue(now_s)
+        await self._read_products(lines)
         await self._read_ladders(lines, now_s)
         rungs = self._cache.number(sorted(rungs_to_offer(baskets, self._views(), self._policy, now_ms)))
-        await self._read_candidates([*lines, *rungs], now_s)
+        await self._read_candidates(np.concatenate([lines, np.array(rungs, np.int64)]), now_s)
         return self._views()
 
     def _views(self) -> Views:
@@ -61,36 +64,45 @@ class ViewReader:
             window_days=self._window_days,
         )
 
-    async def _read_products(self, items: Iterable[int], now_s: float) -> None:
+    async def _look_at_catalogue(self, now_s: float) -> None:
+        """Learn which shares of the catalogue changed; what did not is not read again."""
+        if self._versions_read_s <= now_s - self._half_age_s:
+            self._versions = np.array(await self._tables.catalogue.versions(), np.int64)
+            self._versions_read_s = now_s
+
+    async def _read_products(self, items: Items) -> None:
         cache = self._cache
-        stale = cache.products_read.stale(items, now_s)
-        if not stale:
+        items = np.unique(items)
+        versions = self._versions[cache.tag_of_item[items]]
+        changed = cache.product_versions[items] != versions
+        stale = items[changed]
+        if not len(stale):
             return
         events = await self._tables.catalogue.products([cache.idents[item] for item in stale])
-        cache.products_read.read(stale, now_s)
-        for item, event in zip(stale, events, strict=True):
+        cache.product_versions[stale] = versions[changed]
+        for item, event in zip(stale.tolist(), events, strict=True):
             if event != cache.product_events[item]:
                 cache.product_events[item] = event
                 cache.products[item] = _product(cache.skus[item], event)
 
-    async def _read_ladders(self, lines: Iterable[int], now_s: float) -> None:
+    async def _read_ladders(self, lines: Items, now_s: float) -> None:
         """Ladders of the ranges that lines stand in, with all their products."""
         cache = self._cache
         products = [cache.products[line] for line in lines]
         ranges = {p.range_id: None for p in products if p is not None and p.range_id is not None}
-        for name in ranges:
-            cache.ranges.setdefault(name, len(cache.ranges))
-        asked = {cache.ranges[name]: name for name in ranges}
-        stale = cache.ladders_read.stale(asked, now_s)
-        if stale:
-            members = await self._tables.catalogue.ladder_members([asked[item] for item in stale])
-            await self._fill_ladders(members, now_s)
+        if not ranges:
+            return
+        asked = {cache.ranges.setdefault(name, len(cache.ranges)): name for name in ranges}
+        stale = cache.ladders_read.stale(np.array(list(asked), np.int64), now_s)
+        if len(stale):
+            members = await self._tables.catalogue.ladder_members([asked[item] for item in stale.tolist()])
+            await self._fill_ladders(members)
             cache.ladders_read.read(stale, now_s)
 
-    async def _fill_ladders(self, members: dict[str, list[bytes]], now_s: float) -> None:
+    async def _fill_ladders(self, members: dict[str, list[bytes]]) -> None:
         cache = self._cache
         numbers = await self._number([ident for idents in members.values() for ident in idents])
-        await self._read_products([item for item in numbers if item >= 0], now_s)
+        await self._read_products(numbers[numbers >= 0])
         for name, idents in members.items():
             products = (cache.products[cache.by_ident[ident]] for ident in idents if ident in cache.by_ident)
             held = tuple(p for p in products if p is not None and p.range_id == name)
@@ -98,66 +110,89 @@ class ViewReader:
                 cache.ladder_members[name] = held
                 cache.ladders[name] = build_ladder(held, self._policy)
 
-    async def _read_candidates(self, lines: Iterable[int], now_s: float) -> None:
+    async def _read_candidates(self, lines: Items, now_s: float) -> None:
         """Partner lists with the order counts they are weighed by, complements, and the products of both.
 
         Candidates are looked at when their line is: half the maximal age for the line and half for them.
         """
         cache = self._cache
         stale = cache.lists_read.stale(lines, now_s)
-        if not stale:
+        if not len(stale):
             return
         packed, total = await asyncio.gather(
             self._tables.neighbours.read([cache.idents[item] for item in stale]),
             self._tables.neighbours.total_orders(),
         )
-        lists = [unpack(raw) for raw in packed]
-        partners = await self._number([ident for _, idents, _ in lists for ident in idents])
-        known_partners = [item for item in partners if item >= 0]
-        await asyncio.gather(
-            self._read_counts(known_partners, now_s),
-            self._read_products([*known_partners, *self._complements(stale)], now_s),
+        changed = await self._keep_lists(stale.tolist(), packed)
+        partners = np.concatenate([cache.lists[item].partners for item in stale.tolist()])
+        recounted, _ = await asyncio.gather(
+            self._read_counts(partners, now_s),
+            self._read_products(np.concatenate([partners, self._complements(stale)])),
         )
-        self._keep_rows(stale, lists, np.asarray(partners, np.int32), total)
-        self._name_complements(stale)
+        if changed or recounted or total != cache.total_orders:
+            cache.total_orders = total
+            self._derive_rows(stale.tolist())
+        self._name_complements(stale.tolist())
         cache.lists_read.read(stale, now_s)
 
-    def _keep_rows(
-        self, lines: Sequence[int], lists: Sequence[PartnerList], numbers: Numbers, total: int
-    ) -> None:
-        """Derive and keep the row of each line; partners whose SKU nobody wrote down are left out."""
-        counts = np.concatenate([np.zeros(0, np.int64), *(counts for _, _, counts in lists)])
-        bounds = np.cumsum([0, *(len(partners) for _, partners, _ in lists)])
-        known = numbers >= 0
-        before = np.concatenate([[0], np.cumsum(known)])[bounds]
+    async def _keep_lists(self, lines: Sequence[int], packed: Sequence[bytes]) -> bool:
+        """Keep the lists that changed, without partners whose SKU nobody wrote down; whether any did."""
+        cache = self._cache
+        changed = [
+            (line, raw)
+            for line, raw in zip(lines, packed, strict=True)
+            if line not in cache.lists or cache.lists[line].raw != raw
+        ]
+        lists = [unpack(raw) for _, raw in changed]
+        numbers = await self._number([ident for _, idents, _ in lists for ident in idents])
+        start = 0
+        for (line, raw), (orders, idents, counts) in zip(changed, lists, strict=True):
+            partners = numbers[start : start + len(idents)]
+            known = partners >= 0
+            cache.lists[line] = PartnerList(raw, orders, partners[known], counts[known])
+            start += len(idents)
+        return bool(changed)
+
+    def _derive_rows(self, lines: Sequence[int]) -> None:
+        """The neighbour rows of lines whose lists and counts are at hand."""
+        cache = self._cache
+        lists = [cache.lists[line] for line in lines]
+        partners = np.concatenate([kept.partners for kept in lists])
         rows = neighbour_rows(
             lines,
-            [orders for orders, _, _ in lists],
-            before,
-            numbers[known],
-            counts[known],
-            self._cache.order_counts[numbers[known]],
-            total,
+            [kept.orders for kept in lists],
+            np.cumsum([0, *(len(kept.partners) for kept in lists)]),
+            partners.astype(np.int32),
+            np.concatenate([kept.counts for kept in lists]),
+            cache.order_counts[partners],
+            cache.total_orders,
             self._policy,
         )
-        self._cache.learned.update(zip(lines, rows, strict=True))
+        cache.learned.update(zip(lines, rows, strict=True))
 
-    async def _read_counts(self, items: Iterable[int], now_s: float) -> None:
+    async def _read_counts(self, items: Items, now_s: float) -> bool:
+        """Read the order counts that are stale; whether any changed."""
         cache = self._cache
         stale = cache.counts_read.stale(items, now_s)
-        if stale:
-            counts = await self._tables.neighbours.order_counts([cache.idents[item] for item in stale])
-            cache.order_counts[stale] = counts
-            cache.counts_read.read(stale, now_s)
+        if not len(stale):
+            return False
+        counts = np.array(
+            await self._tables.neighbours.order_counts([cache.idents[i] for i in stale]), np.int64
+        )
+        changed = bool((counts != cache.order_counts[stale]).any())
+        cache.order_counts[stale] = counts
+        cache.counts_read.read(stale, now_s)
+        return changed
 
-    async def _number(self, idents: Sequence[bytes]) -> list[int]:
+    async def _number(self, idents: Sequence[bytes]) -> Items:
         unknown = [ident for ident in idents if ident not in self._cache.by_ident]
         names = await self._tables.dictionary.names(unknown) if unknown else {}
         return self._cache.number_idents(idents, names)
 
-    def _complements(self, lines: Iterable[int]) -> list[int]:
-        named = (self._cache.products[line] for line in lines)
-        return self._cache.number([sku for p in named if p is not None for sku, _ in p.complements])
+    def _complements(self, lines: Items) -> Items:
+        named = (self._cache.products[line] for line in lines.tolist())
+        skus = [sku for p in named if p is not None for sku, _ in p.complements]
+        return np.array(self._cache.number(skus), np.int64)
 
     def _name_complements(self, lines: Iterable[int]) -> None:
         cache = self._cache

@@ -1,4 +1,4 @@
--- Puts values into a hash unless a later record of the same partition did. KEYS: hash.
+-- Puts values into a hash unless a later record of the same partition did. KEYS: hash, and a counter of changes if readers want one.
 -- ARGV[1], for each value: field length uint16, value length uint32, field, position (partition 4, offset 8), value.
 -- Answers the value each one displaced, '' if none.
 local displaced, puts, at = {}, ARGV[1], 1
@@ -16,4 +16,5 @@ while at <= #puts do
   if newer then redis.call('HSET', KEYS[1], field, string.sub(puts, stamped, at - 1)) end
   displaced[#displaced + 1] = current and string.sub(current, 13) or ''
 end
+if KEYS[2] then redis.call('INCR', KEYS[2]) end
 return displaced
