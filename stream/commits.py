@@ -110,6 +110,9 @@ class CommittingConsumer(driver.Consumer):
         """Let running batches end, commit them, and give the partitions back."""
         # Faust forgets its acknowledgements before it waits for the running batches (faust-streaming #502).
         self._take_acknowledgements()
+        if self.app.should_stop:
+            # Faust's part below does nothing then, and the running batch could no longer be committed.
+            await self.wait_empty()
         await super().on_partitions_revoked(revoked)
         await self._release(revoked)
 
@@ -117,6 +120,13 @@ class CommittingConsumer(driver.Consumer):
         """Commit what is finished and give every partition back."""
         await super().on_stop()
         await self._release(set(self._held))
+
+    def close(self) -> None:
+        """Nothing: the thread closes its connections itself when it stops.
+
+        Faust calls this when a rebalance meets a stopping worker, and closes them from the wrong loop: they
+        stay open and the group is not left, so the others wait for the session to time out.
+        """
 
     async def _release(self, tps: set[TP]) -> None:
         self._forget(tps)

@@ -237,6 +237,38 @@ async def test_a_batch_that_never_ends_does_not_hold_the_group_up_and_counts_for
     assert sorted(stuck.records + second.records) == sorted([(0, o) for o in range(10)] * 2)
 
 
+async def test_a_stop_in_the_middle_of_a_rebalance_commits_and_leaves_the_group(
+    cluster: Cluster, group: str
+) -> None:
+    topic = await cluster.topic(1)
+    await cluster.fill(topic, {0: rows(10)})
+    release = asyncio.Event()
+
+    async def wait_for_release(batch: RecordBatch) -> None:
+        await release.wait()
+        batch.finish()
+
+    worker = LocalWorker(cluster, topic, group=group, handle=wait_for_release, session_timeout_s=25.0)
+    await worker.app.start()
+    await until(lambda: worker.records)
+    stopping = asyncio.create_task(worker.app.stop())
+    await until(lambda: worker.app.should_stop)
+    second = LocalWorker(cluster, topic, group=group)
+    joining = asyncio.create_task(second.app.start())
+    await until(lambda: worker.consumer._revocations > 1)
+    release.set()
+    await stopping
+    await joining
+    members = await cluster.members(group)
+    await cluster.fill(topic, {0: rows(1)})
+    await until(lambda: second.records)
+    await second.app.stop()
+
+    assert members == 1
+    assert worker.crash_reason is None
+    assert second.records == [(0, 10)]
+
+
 async def test_the_fetch_settings_that_faust_fixes_are_ours(cluster: Cluster, group: str) -> None:
     topic = await cluster.topic(1)
 

@@ -102,6 +102,16 @@ class Cluster:
             await consumer.stop()
         return {tp.partition: offset for tp, offset in ends.items()}
 
+    async def members(self, group: str) -> int:
+        """How many workers the group has."""
+        admin = AIOKafkaAdminClient(bootstrap_servers=self.bootstrap)
+        await admin.start()
+        try:
+            (answer,) = await admin.describe_consumer_groups([group])
+        finally:
+            await admin.close()
+        return len(answer.groups[0][5])
+
 
 class RecordingPositions:
     """Positions that remember what they were asked, and let the test change the answers."""
