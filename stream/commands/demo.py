@@ -41,8 +41,8 @@ def demo(
 ) -> None:
     """Replay real orders as tills would send them, and watch upsell and cross-sell suggestions arrive.
 
-    At the end every count in Redis is compared with a recount of the orders. Exit code 1 if any differs, if a basket was not
-    answered, or if there are dead letters.
+    At the end every count in Redis is compared with a recount of the orders. Exit code 1 if any differs, if
+    a basket was not answered, or if there are dead letters.
     """
     options = DemoOptions(
         dataset=dataset,
