@@ -22,11 +22,11 @@ class Plan:
     """Raw batch echo."""
     echoed_each: int = 50_000
     """Raw per-record echo."""
-    stock: int = 30_000
+    stock: int = 20_000
     """Stock Faust."""
-    baskets: int = 60_000
-    orders: int = 40_000
-    real_pairs: int = 1_000_000
+    baskets: int = 40_000
+    orders: int = 30_000
+    real_pairs: int = 600_000
     """Orders of a real history are taken until they make so many directed pairs."""
     redis_operations: int = 1_000_000
     skus: int = 5_000
