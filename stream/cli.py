@@ -42,11 +42,11 @@ def main() -> None:
     try:
         app()
     except OperatorError as exc:
-        notes.print(exc.problem, style="red")
-        notes.print(exc.remedy)
+        notes.print(exc.problem, style="red", soft_wrap=True)
+        notes.print(exc.remedy, soft_wrap=True)
         sys.exit(2)
     except (StateLost, StateUnavailable) as exc:
-        notes.print(str(exc), style="red")
+        notes.print(str(exc), style="red", soft_wrap=True)
         sys.exit(2)
     except KeyboardInterrupt:
         sys.exit(130)

@@ -62,8 +62,9 @@ async def _set_back(settings: Settings) -> None:
         await consumer.commit({tp: OffsetAndMetadata(begin, "") for tp, begin in begins.items()})
     except KafkaError as exc:
         raise OperatorError(
-            f"The group {settings.group!r} could not be set back: {exc}",
-            "Nothing was deleted. Check the broker with `basketstream doctor` and try again.",
+            f"The group {settings.group!r} could not be set back ({type(exc).__name__}); nothing was deleted.",
+            "Check the broker with `basketstream doctor`. The embedded broker lets nobody but a worker commit: there, "
+            "choose another BASKETSTREAM_GROUP and BASKETSTREAM_NAMESPACE instead.",
         ) from exc
     finally:
         await consumer.stop()

@@ -48,14 +48,20 @@ class RedisStore:
     """Pipelined commands and scripts. Connects at the first call, and again after a loss."""
 
     def __init__(self, url: str, *, timeout_s: float = 5.0, max_connections: int = 16) -> None:
-        self._redis = redis.asyncio.Redis.from_url(
-            url,
-            protocol=2,
-            socket_timeout=timeout_s,
-            socket_connect_timeout=timeout_s,
-            max_connections=max_connections,
-            retry=Retry(ExponentialWithJitterBackoff(base=0.05, cap=1.0), 3),
-        )
+        try:
+            self._redis = redis.asyncio.Redis.from_url(
+                url,
+                protocol=2,
+                socket_timeout=timeout_s,
+                socket_connect_timeout=timeout_s,
+                max_connections=max_connections,
+                retry=Retry(ExponentialWithJitterBackoff(base=0.05, cap=1.0), 3),
+            )
+        except ValueError as exc:
+            raise OperatorError(
+                f"{url!r} is not a Redis URL.",
+                "Write redis://HOST:PORT/0, rediss://... for TLS, or unix://PATH?db=0.",
+            ) from exc
         # Answers as the wire gives them: the twin gives the same, and nothing is decoded twice.
         self._redis.response_callbacks = {}
         self._shas: dict[ScriptName, bytes] = {}

@@ -9,14 +9,17 @@ from datetime import UTC, datetime, timedelta
 from itertools import combinations
 
 import msgspec
+import pytest
 
 from stream import topics
 from stream.channels import BASKETS, ORDERS, PRODUCTS
 from stream.codec import occurred_ms
 from stream.dead_letters import CODE, OFFSET, PARTITION, TOPIC
+from stream.errors import OperatorError
 from stream.events import BasketUpdated, Line, OrderLine, OrderPlaced, ProductUpdated, Range, Suggestion
 from stream.identity import suggestion_id
 from stream.publisher import Outgoing
+from stream.rebuild import rebuild
 from stream.tables.dump import dump_rows
 from tests.broken_records import BROKEN
 from tests.e2e.shop import Shop
@@ -213,3 +216,22 @@ async def test_a_worker_whose_redis_was_emptied_refuses_to_start_and_says_what_t
     assert await second.process.wait() == 2
     assert "Redis lost its data" in second.log.read_text()
     assert "tables rebuild" in second.log.read_text()
+
+
+async def test_tables_that_were_lost_are_rebuilt_from_the_log(shop: Shop) -> None:
+    orders = random_orders(200, seed=11)
+    await shop.publish(ORDERS, orders)
+    worker = await shop.start_worker()
+    await shop.caught_up(topics.ORDER_PLACED)
+    tables = shop.tables()
+    with pytest.raises(OperatorError, match="still run"):
+        await rebuild(shop.settings, tables)
+    await worker.end()
+    await tables.store.commands([("FLUSHDB",)])
+
+    await rebuild(shop.settings, tables)
+    await tables.close()
+    await shop.start_worker()
+    await shop.caught_up(topics.ORDER_PLACED)
+
+    assert await pair_counts(shop) == expected_pairs(orders)
