@@ -14,6 +14,7 @@ from stream.agents.shell import Shell
 from stream.agents.wiring import Wiring
 from stream.dead_letters import DeadLetters
 from stream.decisions.policy import Policy
+from stream.errors import StreamError
 from stream.ops.tally import Tally
 from stream.positions import TablePositions
 from stream.publisher import Publisher
@@ -35,14 +36,23 @@ class BasketApp(faust.App):
 
     positions: TablePositions
     wiring: Wiring
+    start_failure: StreamError | None = None
+    """Why the worker did not get to start, for the command to say."""
 
     async def on_first_start(self) -> None:
         """Nothing: Faust would make a folder for tables we do not keep, wherever the worker was started."""
 
     async def on_start(self) -> None:
-        """Open the tables and the producer before the first record. Raises OperatorError when they do not fit."""
-        await self.wiring.tables.open()
-        await self.wiring.publisher.start()
+        """Open the tables and the producer before the first record.
+
+        Raises OperatorError when they do not fit, StateUnavailable when nobody answers.
+        """
+        try:
+            await self.wiring.tables.open()
+            await self.wiring.publisher.start()
+        except StreamError as exc:
+            self.start_failure = exc
+            raise
         await super().on_start()
 
     async def on_shutdown(self) -> None:

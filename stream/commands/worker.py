@@ -18,6 +18,7 @@ from stream.app import create_app
 from stream.commands.options import BrokerChoice, Partitions, RedisChoice
 from stream.embedded.choice import chosen_broker, chosen_redis, starts_something
 from stream.embedded.process import leashed
+from stream.errors import StreamError
 from stream.settings import load_settings
 from stream.topics import create_topics
 from stream.worker import run_worker
@@ -43,7 +44,11 @@ def worker(
     settings = load_settings(broker=chosen[0], redis_url=chosen[1])
     _log_to_stderr(settings.log_level)
     _collect_seldom()
-    raise typer.Exit(run_worker(create_app(settings), loglevel=settings.log_level, on_ready=gc.freeze))
+    app = create_app(settings)
+    code = run_worker(app, loglevel=settings.log_level, on_ready=gc.freeze)
+    if app.start_failure is not None:
+        raise app.start_failure
+    raise typer.Exit(code)
 
 
 def _collect_seldom() -> None:
@@ -61,8 +66,17 @@ def _log_to_stderr(level: str) -> None:
         logging.basicConfig(
             level=level, stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
         )
+    for handler in logging.getLogger().handlers:
+        handler.addFilter(_without_our_traceback)
     for chatty in ("aiokafka", "faust", "mode"):
         logging.getLogger(chatty).setLevel(max(logging.WARNING, logging.getLevelName(level)))
+
+
+def _without_our_traceback(record: logging.LogRecord) -> bool:
+    """An error of ours says what happened and what to do; where in the code it was raised helps nobody."""
+    if record.exc_info and isinstance(record.exc_info[1], StreamError):
+        record.exc_info = None
+    return True
 
 
 async def _worker_and_services(broker_choice: str, redis_choice: str, partitions: int) -> int:
