@@ -49,8 +49,7 @@ def register(app: faust.App, wiring: Wiring) -> None:
 
     @app.agent(batch_topic(app, wiring.topic(topics.BASKET_UPDATED)), name="on_basket_updated")
     async def on_basket_updated(stream: faust.StreamT[RecordBatch]) -> None:
-        async for batch in stream:
-            await wiring.shell.attend(batch, answer)
+        await wiring.shell.run(stream, answer)
 
 
 def _basket(topic: str, received: Received[BasketUpdated], known: dict[str, Known], tier: str) -> Basket:

@@ -30,5 +30,4 @@ def register(app: faust.App, wiring: Wiring) -> None:
 
     @app.agent(batch_topic(app, wiring.topic(topics.CUSTOMER_UPDATED)), name="on_customer_updated")
     async def on_customer_updated(stream: faust.StreamT[RecordBatch]) -> None:
-        async for batch in stream:
-            await wiring.shell.attend(batch, store)
+        await wiring.shell.run(stream, store)

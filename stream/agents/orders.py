@@ -41,8 +41,7 @@ def register(app: faust.App, wiring: Wiring) -> None:
 
     @app.agent(batch_topic(app, wiring.topic(topics.ORDER_PLACED)), name="on_order_placed")
     async def on_order_placed(stream: faust.StreamT[RecordBatch]) -> None:
-        async for batch in stream:
-            await wiring.shell.attend(batch, count)
+        await wiring.shell.run(stream, count)
 
 
 def _collision() -> PoisonEvent:

@@ -37,8 +37,7 @@ def register(app: faust.App, wiring: Wiring) -> None:
 
     @app.agent(batch_topic(app, wiring.topic(topics.PRODUCT_UPDATED)), name="on_product_updated")
     async def on_product_updated(stream: faust.StreamT[RecordBatch]) -> None:
-        async for batch in stream:
-            await wiring.shell.attend(batch, store)
+        await wiring.shell.run(stream, store)
 
 
 def _collision() -> PoisonEvent:

@@ -35,5 +35,4 @@ def register(app: faust.App, wiring: Wiring) -> None:
 
     @app.agent(batch_topic(app, wiring.topic(topics.ORDER_RETURNED)), name="on_order_returned")
     async def on_order_returned(stream: faust.StreamT[RecordBatch]) -> None:
-        async for batch in stream:
-            await wiring.shell.attend(batch, take_back)
+        await wiring.shell.run(stream, take_back)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
+from typing import cast
 
 import faust
 
@@ -21,7 +22,9 @@ LONGEST_PAUSE_S = 5.0
 
 
 class Shell:
-    """Runs a handler on a batch until it succeeds.
+    """Runs a handler on each batch until it succeeds; one batch a partition at a time, partitions side by side.
+
+    While one partition's batch waits for Redis or for Kafka, the next one's is decoded and decided.
 
     A handler may be repeated on the same batch at any point: counts are fenced, messages have stable ids. What it
     raises decides: unavailable, again after a pause; superseded, leave the batch to its new owner; anything
@@ -31,6 +34,26 @@ class Shell:
     def __init__(self, app: faust.App, tally: Tally) -> None:
         self._app = app
         self._tally = tally
+
+    async def run(self, stream: faust.StreamT[RecordBatch], handle: Handle) -> None:
+        """Attend all batches of a stream. Faust hears of a batch's end from us: before a rebalance it waits for it."""
+        queues: dict[int, asyncio.Queue[faust.EventT[RecordBatch]]] = {}
+        unacknowledged = cast(faust.Stream[RecordBatch], stream).noack()
+        async with asyncio.TaskGroup() as partitions:
+            async for event in unacknowledged.events():
+                partition = cast(RecordBatch, event.value).partition
+                if partition not in queues:
+                    queues[partition] = asyncio.Queue()
+                    partitions.create_task(self._attend_all(queues[partition], handle))
+                queues[partition].put_nowait(event)
+
+    async def _attend_all(self, queue: asyncio.Queue[faust.EventT[RecordBatch]], handle: Handle) -> None:
+        while True:
+            event = await queue.get()
+            try:
+                await self.attend(cast(RecordBatch, event.value), handle)
+            finally:
+                event.ack()
 
     async def attend(self, batch: RecordBatch, handle: Handle) -> None:
         """Handle a batch and call it finished, unless another worker has taken over."""

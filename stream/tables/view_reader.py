@@ -32,6 +32,7 @@ class ViewReader:
         self._versions: Items = np.zeros(0, np.int64)
         self._versions_read_s = NEVER
         self._cache = self._empty_cache()
+        self._turn = asyncio.Lock()
 
     def _empty_cache(self) -> ViewCache:
         return ViewCache(self._tables.layout.tags, self._half_age_s)
@@ -39,8 +40,12 @@ class ViewReader:
     async def read(self, baskets: Sequence[Basket], now_ms: int, now_s: float) -> Views:
         """The views of these baskets; nothing in them is older than the maximal age at `now_s`.
 
-        Raises StateUnavailable.
+        One batch reads at a time: the next one finds what this one read. Raises StateUnavailable.
         """
+        async with self._turn:
+            return await self._read(baskets, now_ms, now_s)
+
+    async def _read(self, baskets: Sequence[Basket], now_ms: int, now_s: float) -> Views:
         if len(self._cache.skus) > MOST_CACHED:
             self._cache = self._empty_cache()
         skus = {line.sku: None for basket in baskets for line in basket.lines}

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import asyncio
+from collections.abc import AsyncIterator, Sequence
 from types import SimpleNamespace
 from typing import Any
 
@@ -94,3 +95,54 @@ async def test_a_batch_of_an_older_generation_is_not_touched() -> None:
 
     assert await attend(app, made, []) == 0
     assert not made.finished
+
+
+class FakeEvent:
+    """A Faust event: a batch, and whether it was let go of."""
+
+    def __init__(self, partition: int, offset: int) -> None:
+        record: Any = SimpleNamespace(offset=offset)
+        self.value = RecordBatch("order-placed", partition, [record], generation=1)
+        self.acked = False
+
+    def ack(self) -> None:
+        self.acked = True
+
+
+class FakeStream:
+    """A stream that ends after these events."""
+
+    def __init__(self, events: Sequence[FakeEvent]) -> None:
+        self._events = events
+
+    def noack(self) -> FakeStream:
+        return self
+
+    async def events(self) -> AsyncIterator[FakeEvent]:
+        for event in self._events:
+            yield event
+
+
+async def test_partitions_are_attended_side_by_side_and_each_in_order() -> None:
+    events = [FakeEvent(0, 1), FakeEvent(0, 2), FakeEvent(1, 1), FakeEvent(1, 2)]
+    handled: list[tuple[int, int]] = []
+    both_begun = asyncio.Barrier(2)
+
+    async def handle(made: RecordBatch) -> None:
+        if made.first_offset == 1:
+            async with asyncio.timeout(10):
+                await both_begun.wait()
+        assert not next(e for e in events if e.value is made).acked
+        handled.append((made.partition, made.first_offset))
+
+    host: Any = FakeApp()
+    stream: Any = FakeStream(events)
+    running = asyncio.create_task(shell.Shell(host, Tally()).run(stream, handle))
+    async with asyncio.timeout(10):
+        while not all(event.acked for event in events):
+            await asyncio.sleep(0)
+    running.cancel()
+
+    assert [offset for partition, offset in handled if partition == 0] == [1, 2]
+    assert [offset for partition, offset in handled if partition == 1] == [1, 2]
+    assert all(event.value.finished for event in events)
