@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import gc
+
 import faust
 
-from benchmarks.child import Task, given, say
+from benchmarks.child import Task, collect_seldom, given, say
 from benchmarks.drain import Meter
 from stream.batches import RecordBatch, batch_topic
 from stream.worker import faust_settings, run_worker
@@ -13,6 +15,7 @@ from stream.worker import faust_settings, run_worker
 def main() -> None:
     """Drain, say how fast, and go on committing until told to stop."""
     task = given(Task)
+    collect_seldom()
     meter = Meter(task.records)
     app = faust.App(**faust_settings(task.bootstrap, group=task.group))
 
@@ -23,7 +26,7 @@ def main() -> None:
             if meter.handled(len(batch)):
                 say(meter.drained())
 
-    run_worker(app, loglevel="WARNING")
+    run_worker(app, loglevel="WARNING", on_ready=gc.freeze)
 
 
 if __name__ == "__main__":
