@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Set
+from collections.abc import Awaitable, Set
 
 import faust
 from faust.types import TP
@@ -18,6 +18,8 @@ from stream.errors import StreamError
 from stream.ops.tally import Tally
 from stream.positions import TablePositions
 from stream.publisher import Publisher
+from stream.services.announcer import Announcer
+from stream.services.tier_changes import TierChanges
 from stream.services.upkeep import Upkeep
 from stream.settings import Settings
 from stream.tables.fences import Owner
@@ -81,6 +83,8 @@ def create_app(settings: Settings) -> BasketApp:
     publisher = Publisher(settings.broker, idempotent=settings.idempotent)
     tally = Tally()
     app.positions = _positions(app, tables, settings)
+    changes_topic = settings.topic_prefix + topics.CUSTOMER_TIER_CHANGED
+    tier_changes = TierChanges(tables.outbox, publisher, changes_topic, tally)
     app.wiring = Wiring(
         topic_prefix=settings.topic_prefix,
         default_tier=tables.tiers.names[0],
@@ -92,10 +96,11 @@ def create_app(settings: Settings) -> BasketApp:
         positions=app.positions,
         shell=Shell(app, tally),
         tally=tally,
+        announcer=Announcer(tier_changes.deliver_all),
     )
     for agent in AGENTS:
         agent.register(app, app.wiring)
-    _keep_up(app, settings.expiry_interval_s)
+    _keep_up(app, tier_changes, settings.expiry_interval_s)
     return app
 
 
@@ -129,13 +134,22 @@ def _positions(app: faust.App, tables: Tables, settings: Settings) -> TablePosit
     return TablePositions(tables, fenced, earliest, ends, served_ends)
 
 
-def _keep_up(app: BasketApp, interval_s: float) -> None:
-    upkeep = Upkeep(app.wiring)
+def _keep_up(app: BasketApp, tier_changes: TierChanges, interval_s: float) -> None:
+    """Announcements and upkeep beside the agents; whatever ends them ends the worker."""
+    upkeep = Upkeep(app.wiring, tier_changes)
 
     @app.timer(interval=interval_s)  # type: ignore[untyped-decorator]
     async def keep_up() -> None:
-        try:
-            await upkeep.round()
-        except Exception as exc:  # noqa: BLE001  whatever it is, the worker must not go on
-            logger.critical("upkeep cannot go on; the worker stops")
-            await app.crash(exc)
+        await _or_stop(app, upkeep.round())
+
+    @app.task  # type: ignore[untyped-decorator]
+    async def announce() -> None:
+        await _or_stop(app, app.wiring.announcer.run())
+
+
+async def _or_stop(app: BasketApp, work: Awaitable[None]) -> None:
+    try:
+        await work
+    except Exception as exc:  # noqa: BLE001  whatever it is, the worker must not go on
+        logger.critical("work beside the agents cannot go on; the worker stops")
+        await app.crash(exc)

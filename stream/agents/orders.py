@@ -33,7 +33,7 @@ def register(app: faust.App, wiring: Wiring) -> None:
         async with owner.lock:
             placed = await wiring.tables.orders.place(owner, [(r.record.offset, r.event) for r in received])
             owner.handled(batch.last_offset)
-        await wiring.announce(placed.applied.posted_tags)
+        wiring.announcer.note(placed.applied.posted_tags)
         for verdict, orders in Counter(placed.verdicts).items():
             wiring.tally.add(f"orders.{verdict.value}", orders)
         wiring.tally.add("orders.truncated", sum(len(r.event.lines) > MAX_COUNTED for r in received))

@@ -31,7 +31,7 @@ def register(app: faust.App, wiring: Wiring) -> None:
                     wiring.tally.add("returns")
             await wiring.bury(letters)
             owner.handled(batch.last_offset)
-        await wiring.announce(sorted(posted))
+        wiring.announcer.note(posted)
 
     @app.agent(batch_topic(app, wiring.topic(topics.ORDER_RETURNED)), name="on_order_returned")
     async def on_order_returned(stream: faust.StreamT[RecordBatch]) -> None:

@@ -7,6 +7,7 @@ import logging
 from stream import topics
 from stream.agents.wiring import Wiring
 from stream.errors import StateUnavailable, Superseded
+from stream.services.tier_changes import TierChanges
 from stream.tables.fences import NO_PANE, Owner
 
 logger = logging.getLogger(__name__)
@@ -15,8 +16,8 @@ logger = logging.getLogger(__name__)
 class Upkeep:
     """One round after another; every step may be repeated and may be cut off anywhere."""
 
-    def __init__(self, wiring: Wiring) -> None:
-        self._wiring = wiring
+    def __init__(self, wiring: Wiring, tier_changes: TierChanges) -> None:
+        self._wiring, self._tier_changes = wiring, tier_changes
         self._seen: set[tuple[int, bytes]] = set()
 
     async def round(self) -> None:
@@ -48,7 +49,7 @@ class Upkeep:
         tables = self._wiring.tables
         first_live = tables.customer_window.live(end).start
         while posted := await tables.customers.sweep(first_live):
-            await self._wiring.announce(posted)
+            self._wiring.announcer.note(posted)
 
     async def _deliver_leftovers(self) -> None:
         """Publish what a worker that died had posted: whatever is still there a round later."""
@@ -56,4 +57,4 @@ class Upkeep:
         leftovers = [posted for posted in waiting if (posted.tag, posted.field) in self._seen]
         self._seen = {(posted.tag, posted.field) for posted in waiting}
         if leftovers:
-            await self._wiring.deliver(leftovers)
+            await self._tier_changes.deliver(leftovers)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import random
 import signal
 from collections import Counter
@@ -16,13 +17,22 @@ from stream.channels import BASKETS, ORDERS, PRODUCTS
 from stream.codec import occurred_ms
 from stream.dead_letters import CODE, OFFSET, PARTITION, TOPIC
 from stream.errors import OperatorError
-from stream.events import BasketUpdated, Line, OrderLine, OrderPlaced, ProductUpdated, Range, Suggestion
+from stream.events import (
+    BasketUpdated,
+    Line,
+    OrderLine,
+    OrderPlaced,
+    ProductUpdated,
+    Range,
+    Suggestion,
+    TierChanged,
+)
 from stream.identity import suggestion_id
 from stream.publisher import Outgoing
 from stream.rebuild import rebuild
 from stream.tables.dump import dump_rows
 from tests.broken_records import BROKEN
-from tests.e2e.shop import Shop
+from tests.e2e.shop import PATIENCE_S, POLL_S, Shop
 
 SKUS = [f"sku-{i}" for i in range(12)]
 NOW = datetime.now(UTC) - timedelta(minutes=10)
@@ -235,3 +245,19 @@ async def test_tables_that_were_lost_are_rebuilt_from_the_log(shop: Shop) -> Non
     await shop.caught_up(topics.ORDER_PLACED)
 
     assert await pair_counts(shop) == expected_pairs(orders)
+
+
+async def test_a_customer_who_rises_is_announced_once_under_one_id(shop: Shop) -> None:
+    await shop.start_worker()
+    await shop.publish(ORDERS, [order(5 * i, "sku-1", "sku-2") for i in range(6)])
+    await shop.caught_up(topics.ORDER_PLACED)
+
+    async with asyncio.timeout(PATIENCE_S):
+        while not (records := await shop.read_all(topics.CUSTOMER_TIER_CHANGED)):
+            await asyncio.sleep(POLL_S)
+    changes = [msgspec.json.decode(record.value, type=TierChanged) for record in records]
+
+    assert {(c.customer_id, c.from_tier, c.to_tier) for c in changes} == {("customer-0", "none", "bronze")}
+    assert len({c.event_id for c in changes}) == 1
+    assert changes[0].spend["EUR"] >= 100_00
+    assert records[0].key == b"customer-0"
