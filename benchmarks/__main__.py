@@ -83,6 +83,8 @@ def main() -> None:
     except OperatorError as exc:
         notes.print(f"{exc.problem}\n{exc.remedy}", style="red", markup=False)
         sys.exit(2)
+    except KeyboardInterrupt:
+        sys.exit(130)
     sys.exit(1 if given.check and not reached else 0)
 
 
