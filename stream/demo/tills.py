@@ -62,6 +62,7 @@ class Tills:
         self._baskets, self._placed = baskets, placed
         self._count, self._pace = count, pace
         self._slots = asyncio.Semaphore(in_flight)
+        self._sold: set[str] = set()
         self.baskets_sent = 0
         self.orders_sent = 0
 
@@ -80,6 +81,9 @@ class Tills:
 
     async def _till(self) -> None:
         for order in self._orders:
+            if order.order_id in self._sold:  # the file has it twice; its baskets would be one basket
+                continue
+            self._sold.add(order.order_id)
             basket = OpenBasket([item.sku for item in order.items])
             for event in basket_events(order, self._currency, limits=Limits(max_offers=MAX_OFFERS)):
                 await self._slots.acquire()
