@@ -34,7 +34,10 @@ system:
 demo: setup ## the main job on real orders; ARGS="--help" shows the choices
 	$(BIN)/basketstream demo $(ARGS)
 
-test: setup system lint ## lint, types and all tests; ARGS="tests/decisions -x" narrows the tests
+test: setup system lint ## lint, types, full branch coverage of the decisions, all tests; ARGS="tests/decisions -x" narrows the tests
+ifeq ($(ARGS),)
+	$(BIN)/python -m pytest tests/decisions -q --cov=stream.decisions --cov-branch --cov-report=term-missing --cov-fail-under=100
+endif
 	$(BIN)/python -m pytest $(ARGS)
 
 lint: setup ## ruff and mypy
