@@ -40,9 +40,10 @@ class Positions(Protocol):
 class DeliveredRange:
     """One delivered batch: offsets `first` to `last`, `size_bytes` of keys and values."""
 
-    __slots__ = ("_dropped", "acknowledged", "finished", "first", "last", "size_bytes")
+    __slots__ = ("_dropped", "acknowledged", "finished", "first", "last", "size_bytes", "tp")
 
-    def __init__(self, first: int, last: int, size_bytes: int) -> None:
+    def __init__(self, tp: TP, first: int, last: int, size_bytes: int) -> None:
+        self.tp = tp
         self.first = first
         self.last = last
         self.size_bytes = size_bytes
@@ -64,6 +65,7 @@ class DeliveredRanges:
     def __init__(self) -> None:
         self._queues: dict[TP, deque[DeliveredRange]] = {}
         self._positions: dict[TP, int] = {}
+        self._unfinished: dict[TP, int] = {}
         #: Bytes of the batches that are delivered and not finished.
         self.unfinished_bytes = 0
 
@@ -73,8 +75,9 @@ class DeliveredRanges:
         floor = queue[-1].last + 1 if queue else self._positions.get(tp, 0)
         if not floor <= first <= last:
             raise ValueError(f"{tp}: batch {first} to {last} delivered where {floor} was next")
-        delivered = DeliveredRange(first, last, size_bytes)
+        delivered = DeliveredRange(tp, first, last, size_bytes)
         queue.append(delivered)
+        self._unfinished[tp] = self._unfinished.get(tp, 0) + 1
         self.unfinished_bytes += size_bytes
         return delivered
 
@@ -82,6 +85,7 @@ class DeliveredRanges:
         """The agent is through with the batch. Of no effect for a batch that was dropped meanwhile."""
         if not delivered.finished and not delivered._dropped:
             delivered.finished = True
+            self._unfinished[delivered.tp] -= 1
             self.unfinished_bytes -= delivered.size_bytes
 
     def acknowledge(self, tp: TP, last: int) -> None:
@@ -99,7 +103,7 @@ class DeliveredRanges:
 
     def unfinished(self, tp: TP) -> int:
         """How many batches of the partition the agents still have."""
-        return sum(not delivered.finished for delivered in self._queues.get(tp, ()))
+        return self._unfinished.get(tp, 0)
 
     def given_up(self, tp: TP) -> DeliveredRange | None:
         """The oldest batch that Faust let go of though it was not finished: the agent raised or left it."""
@@ -116,6 +120,7 @@ class DeliveredRanges:
         """Forget partitions that were revoked or sought: their batches no longer move any position."""
         for tp in tps:
             self._positions.pop(tp, None)
+            self._unfinished.pop(tp, None)
             for delivered in self._queues.pop(tp, ()):
                 delivered._dropped = True
                 if not delivered.finished:

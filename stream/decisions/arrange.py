@@ -25,7 +25,7 @@ from stream.decisions.scoring import Ranked
 from stream.decisions.upsell import NO_UPSELLS, Upsell
 from stream.decisions.views import Views
 from stream.events import Offer, Reason, Suppressed
-from stream.identity import offer_id
+from stream.identity import OfferIds, offer_id
 
 SILENCE_KEPT = 5
 """Candidates (or lines) that a decision without offers names."""
@@ -111,13 +111,13 @@ def _shelf_is_full(
 
 def finish(draft: Draft, reasons: Iterator[Reason], views: Views) -> Decision:
     """The decision of a draft, its cross-sells taking the next reasons in order."""
-    offers, suggestion = draft.upsells, draft.considered.basket.suggestion_id
+    offers, ids = draft.upsells, OfferIds(draft.considered.basket.suggestion_id)
     for item, score, reason in zip(draft.items, draft.scores, reasons, strict=False):
         sku, product = views.skus[item], views.products[item]
         title, price = (None, None) if product is None else (product.title, product.price)
         offers.append(
             Offer(
-                offer_id=offer_id(suggestion, "cross_sell", sku),
+                offer_id=ids.of(sku),
                 kind="cross_sell",
                 sku=sku,
                 score=score,
