@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -23,6 +24,16 @@ MOST_CACHED = 250_000
 """SKUs a worker remembers before it starts afresh: about a kilobyte each."""
 
 
+@dataclass(eq=False, slots=True)
+class _Asked:
+    """A batch that waits for its views."""
+
+    baskets: Sequence[Basket]
+    now_ms: int
+    now_s: float
+    views: Views | None = None
+
+
 class ViewReader:
     """Reads views through a worker-local cache, a handful of round trips a batch."""
 
@@ -33,6 +44,7 @@ class ViewReader:
         self._versions_read_s = NEVER
         self._cache = self._empty_cache()
         self._turn = asyncio.Lock()
+        self._asked: list[_Asked] = []
 
     def _empty_cache(self) -> ViewCache:
         return ViewCache(self._tables.layout.tags, self._half_age_s)
@@ -40,10 +52,28 @@ class ViewReader:
     async def read(self, baskets: Sequence[Basket], now_ms: int, now_s: float) -> Views:
         """The views of these baskets; nothing in them is older than the maximal age at `now_s`.
 
-        One batch reads at a time: the next one finds what this one read. Raises StateUnavailable.
+        One read is under way at a time; batches that come meanwhile share the next one, since a read costs little more
+        for the baskets of all partitions than for those of one. Raises StateUnavailable.
         """
+        mine = _Asked(baskets, now_ms, now_s)
+        self._asked.append(mine)
         async with self._turn:
-            return await self._read(baskets, now_ms, now_s)
+            if mine.views is None:
+                group, self._asked = self._asked, []
+                try:
+                    views = await self._read(
+                        [basket for one in group for basket in one.baskets],
+                        max(one.now_ms for one in group),
+                        max(one.now_s for one in group),
+                    )
+                except BaseException:
+                    # The others ask for themselves: one batch's bad luck is not theirs.
+                    self._asked = [*(one for one in group if one is not mine), *self._asked]
+                    raise
+                for one in group:
+                    one.views = views
+        assert mine.views is not None
+        return mine.views
 
     async def _read(self, baskets: Sequence[Basket], now_ms: int, now_s: float) -> Views:
         if len(self._cache.skus) > MOST_CACHED:

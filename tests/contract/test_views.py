@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import UTC, datetime
+
+import pytest
 
 from stream.codec import encode
 from stream.decisions.model import Basket, Product
 from stream.decisions.policy import Policy
 from stream.decisions.views import Views
+from stream.errors import StateUnavailable
 from stream.events import Complement, Line, ProductUpdated, Range
 from stream.tables.store import Store
 from stream.tables.tables import Tables
@@ -129,3 +133,53 @@ async def test_a_delisted_product_leaves_the_ladder_and_is_known_as_delisted(tab
     gone = product_in(views, "a2")
     assert gone is not None
     assert gone.delisted
+
+
+async def test_batches_that_wait_for_a_read_share_the_next_one(
+    tables: MakeTables, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = tables()
+    await place(made, ["ab"] * 4 + ["cd"] * 4)
+    reader = ViewReader(made, Policy(), max_age_s=1)
+    reads: list[int] = []
+    read_lists = made.neighbours.read
+
+    async def counted(idents: list[bytes]) -> list[bytes]:
+        reads.append(len(idents))
+        return await read_lists(idents)
+
+    monkeypatch.setattr(made.neighbours, "read", counted)
+    views = await asyncio.gather(*(reader.read([basket(sku)], NOW_MS, 0.0) for sku in "abcd"))
+
+    assert reads == [1, 3]
+    assert [together(v, sku) for v, sku in zip(views, "abcd", strict=True)] == [
+        {"b": 4},
+        {"a": 4},
+        {"d": 4},
+        {"c": 4},
+    ]
+
+
+async def test_a_read_that_fails_fails_its_own_batch_alone(
+    tables: MakeTables, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = tables()
+    await place(made, ["ab"] * 4 + ["cd"] * 4)
+    reader = ViewReader(made, Policy(), max_age_s=1)
+    read_lists, calls = made.neighbours.read, 0
+
+    async def failing_once(idents: list[bytes]) -> list[bytes]:
+        nonlocal calls
+        calls += 1
+        if calls == 1:
+            raise StateUnavailable("once")
+        return await read_lists(idents)
+
+    monkeypatch.setattr(made.neighbours, "read", failing_once)
+    first, second, third = await asyncio.gather(
+        *(reader.read([basket(sku)], NOW_MS, 0.0) for sku in "abc"), return_exceptions=True
+    )
+
+    assert isinstance(first, StateUnavailable)
+    assert isinstance(second, Views)
+    assert isinstance(third, Views)
