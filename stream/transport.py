@@ -39,6 +39,8 @@ BATCHES_IN_FLIGHT = 2
 BYTES_IN_FLIGHT = 64 * 1024 * 1024
 #: Longest wait for records or for room, seconds; a seek waits for the fetch before it.
 FETCH_WAIT_S = 0.25
+#: The same while some partitions have no room: their records must not wait for those of idle partitions.
+CROWDED_WAIT_S = 0.005
 
 _KEY_BYTES = attrgetter("serialized_key_size")
 _VALUE_BYTES = attrgetter("serialized_value_size")
@@ -66,7 +68,9 @@ class Consumer(CommittingConsumer):
             generation = self.app.consumer_generation_id
             partitions = self._with_room() if self._may_deliver(generation) else set()
             if partitions:
-                records = await self._getmany(partitions, min(timeout, FETCH_WAIT_S))
+                crowded = len(partitions) < len(self._get_active_partitions())
+                wait_s = CROWDED_WAIT_S if crowded else FETCH_WAIT_S
+                records = await self._getmany(partitions, min(timeout, wait_s))
         if not partitions:
             await self._wait_for_room()
         for tp, batch in records.items():
