@@ -6,13 +6,16 @@ whose records may be handled twice without harm, Kafka's committed offset stands
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Awaitable, Callable, Mapping, Set
 
 from faust.types import TP
 
-from stream.errors import OperatorError, Superseded
+from stream.errors import OperatorError, StateUnavailable, Superseded
 from stream.tables.fences import Owner
 from stream.tables.tables import Tables
+
+logger = logging.getLogger(__name__)
 
 Offsets = Callable[[Set[TP]], Awaitable[Mapping[TP, int]]]
 
@@ -77,12 +80,21 @@ class TablePositions:
             if owner is None:
                 del allowed[tp]
                 continue
-            async with owner.lock:
-                await self._tables.fences.move(owner, offset - 1, owner.watermark_at(offset - 1))
-            after = self._fenced[tp.topic]
-            if after is not None:
-                await after(owner, offset)
+            try:
+                await self._bring_along(owner, offset)
+            except StateUnavailable as exc:
+                # Nothing is lost by committing later, and a worker that waits for Redis is better than one that dies.
+                logger.warning("%s is committed once Redis answers: %s", owner.source, exc)
+                del allowed[tp]
         return allowed
+
+    async def _bring_along(self, owner: Owner, offset: int) -> None:
+        """Move every tag's fence up to what is about to be committed."""
+        async with owner.lock:
+            await self._tables.fences.move(owner, offset - 1, owner.watermark_at(offset - 1))
+        after = self._fenced[owner.topic]
+        if after is not None:
+            await after(owner, offset)
 
     async def revoked(self, tps: Set[TP]) -> None:
         """Forget partitions that are no longer ours."""

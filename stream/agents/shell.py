@@ -39,13 +39,17 @@ class Shell:
         """Attend all batches of a stream. Faust hears of a batch's end from us: before a rebalance it waits for it."""
         queues: dict[int, asyncio.Queue[faust.EventT[RecordBatch]]] = {}
         unacknowledged = cast(faust.Stream[RecordBatch], stream).noack()
-        async with asyncio.TaskGroup() as partitions:
+        async with asyncio.TaskGroup() as group:
+            tasks: list[asyncio.Task[None]] = []
             async for event in unacknowledged.events():
                 partition = cast(RecordBatch, event.value).partition
                 if partition not in queues:
                     queues[partition] = asyncio.Queue()
-                    partitions.create_task(self._attend_all(queues[partition], handle))
+                    tasks.append(group.create_task(self._attend_all(queues[partition], handle)))
                 queues[partition].put_nowait(event)
+            # The stream ends when the worker stops; what is still waiting here will be delivered again.
+            for task in tasks:
+                task.cancel()
 
     async def _attend_all(self, queue: asyncio.Queue[faust.EventT[RecordBatch]], handle: Handle) -> None:
         while True:

@@ -13,7 +13,7 @@ from stream.settings import load_settings
 from stream.tables.fences import Owner
 from stream.tables.memory_store import MemoryStore
 from stream.tables.tables import Tables
-from tests.contract.orders import order
+from tests.contract.orders import FailingStore, order
 
 PLACED, BASKETS = TP("order-placed", 0), TP("basket-updated", 0)
 
@@ -70,6 +70,18 @@ async def test_a_commit_brings_every_tag_along_and_the_next_owner_starts_behind_
 
     assert owner.lowest_fence == 4
     assert await made.start_at({PLACED: 5}, 2) == {PLACED: 5}
+
+
+async def test_nothing_is_committed_while_redis_does_not_answer_and_the_worker_lives_on() -> None:
+    failing = FailingStore(MemoryStore())
+    tables = Tables(failing, load_settings({}, tags=3))
+    made = positions(tables, Log())
+    await made.start_at({PLACED: None}, 1)
+    await handle(made, tables, 0, 4)
+    failing.lost = {failing.calls + 1}
+
+    assert await made.before_commit({PLACED: 5, BASKETS: 9}) == {BASKETS: 9}
+    assert await made.before_commit({PLACED: 5, BASKETS: 9}) == {PLACED: 5, BASKETS: 9}
 
 
 async def test_what_was_applied_but_not_committed_is_read_again(tables: Tables) -> None:

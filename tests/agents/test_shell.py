@@ -110,10 +110,10 @@ class FakeEvent:
 
 
 class FakeStream:
-    """A stream that ends after these events."""
+    """A stream of these events; an endless one waits for more."""
 
-    def __init__(self, events: Sequence[FakeEvent]) -> None:
-        self._events = events
+    def __init__(self, events: Sequence[FakeEvent], *, endless: bool) -> None:
+        self._events, self._endless = events, endless
 
     def noack(self) -> FakeStream:
         return self
@@ -121,6 +121,8 @@ class FakeStream:
     async def events(self) -> AsyncIterator[FakeEvent]:
         for event in self._events:
             yield event
+        if self._endless:
+            await asyncio.Event().wait()
 
 
 async def test_partitions_are_attended_side_by_side_and_each_in_order() -> None:
@@ -136,7 +138,7 @@ async def test_partitions_are_attended_side_by_side_and_each_in_order() -> None:
         handled.append((made.partition, made.first_offset))
 
     host: Any = FakeApp()
-    stream: Any = FakeStream(events)
+    stream: Any = FakeStream(events, endless=True)
     running = asyncio.create_task(shell.Shell(host, Tally()).run(stream, handle))
     async with asyncio.timeout(10):
         while not all(event.acked for event in events):
@@ -146,3 +148,17 @@ async def test_partitions_are_attended_side_by_side_and_each_in_order() -> None:
     assert [offset for partition, offset in handled if partition == 0] == [1, 2]
     assert [offset for partition, offset in handled if partition == 1] == [1, 2]
     assert all(event.value.finished for event in events)
+
+
+async def test_when_the_stream_ends_nothing_is_waited_for_any_longer() -> None:
+    async def never(_: RecordBatch) -> None:
+        await asyncio.Event().wait()
+
+    host: Any = FakeApp()
+    event = FakeEvent(0, 1)
+    stream: Any = FakeStream([event], endless=False)
+
+    async with asyncio.timeout(10):
+        await shell.Shell(host, Tally()).run(stream, never)
+
+    assert not event.value.finished
