@@ -55,8 +55,8 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     idempotent: bool = True
     """Idempotent producer; switch off only for a broker that refuses it (the embedded one does)."""
 
-    max_batch: Annotated[int, Meta(ge=1, le=10_000)] = 1_000
-    """Most records of one fetched batch."""
+    max_batch: Annotated[int, Meta(ge=1, le=10_000)] = 2_000
+    """Most records of one fetch, over all partitions: larger ones coalesce more, smaller ones answer sooner."""
 
     cache_age_s: Annotated[float, Meta(ge=0)] = 1.0
     """How long a worker may use counts and products it has read; 0 reads them for every batch."""
