@@ -1,12 +1,10 @@
-"""A look inside: sizes by family, one SKU, one customer, and how far each partition has come."""
+"""A look inside: sizes by family, one SKU, one customer."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import Any
 
 from stream.tables.dump import READ_KEYS, Row, scan
-from stream.tables.fences import source_of
 from stream.tables.ids import customer_id, sku_id, tag_of
 from stream.tables.tables import Tables
 
@@ -85,15 +83,3 @@ async def inspect_customer(tables: Tables, name: str) -> Row | None:
         "tier": known.tier,
         "profile": known.profile,
     }
-
-
-async def watermarks(tables: Tables, topic: str, partitions: Iterable[int]) -> dict[int, tuple[int, int]]:
-    """(lowest fence, its watermark pane) of each partition; partitions never fenced are left out."""
-    result = {}
-    for partition in partitions:
-        raw = await tables.store.commands(
-            [("HGET", tables.keys.fences(t), source_of(topic, partition)) for t in range(tables.layout.tags)]
-        )
-        if all(raw):
-            result[partition] = min((int(o), int(w)) for o, w in (value.split(b":") for value in raw))
-    return result
