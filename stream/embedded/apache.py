@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import uuid
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -21,8 +21,11 @@ _START_TIMEOUT_S = 120.0
 
 
 @asynccontextmanager
-async def apache_kafka(*, nodes: int = 1) -> AsyncIterator[Broker]:
+async def apache_kafka(*, nodes: int = 1, links: Sequence[int] = ()) -> AsyncIterator[Broker]:
     """Run Apache Kafka for the time of the body; `nodes` is 1 or 3.
+
+    `links`, one port a node, are where something of ours forwards to `Broker.link_ports`: clients that come
+    that way are told to stay on it.
 
     A node that is stopped and started again keeps its port and its log. The jars are fetched at first use.
     Raises OperatorError when Java or Maven are missing, or when a node dies while the body runs.
@@ -31,9 +34,14 @@ async def apache_kafka(*, nodes: int = 1) -> AsyncIterator[Broker]:
         raise ValueError("a quorum has 1 or 3 nodes here")
     java = await java_program()
     classpath = f"{await kafka_jars()}/*"
-    ports = free_ports(2 * nodes)
+    if len(links) not in (0, nodes):
+        raise ValueError("one link a node")
+    ports = free_ports(2 * nodes + len(links))
+    link_ports = ports[2 * nodes :]
     with scratch_folder("kafka") as folder:
-        files = _write_properties(folder, ports[:nodes], ports[nodes:])
+        files = _write_properties(
+            folder, ports[:nodes], ports[nodes : 2 * nodes], dict(zip(link_ports, links, strict=True))
+        )
         await _format(java, classpath, files)
         children = [
             ChildProcess(
@@ -48,21 +56,35 @@ async def apache_kafka(*, nodes: int = 1) -> AsyncIterator[Broker]:
         # Its log goes with the folder; three nodes that leave together would wait for each other in vain.
         async with kept_alive(*children, grace_s=2.0):
             await _start(children, bootstrap)
-            yield Broker(bootstrap, "apache", nodes=tuple(children))
+            yield Broker(bootstrap, "apache", nodes=tuple(children), link_ports=tuple(link_ports))
 
 
-def _write_properties(folder: Path, ports: Sequence[int], controller_ports: Sequence[int]) -> list[Path]:
+def _write_properties(
+    folder: Path, ports: Sequence[int], controller_ports: Sequence[int], links: Mapping[int, int]
+) -> list[Path]:
+    """One file a node; `links` is the port of each node's second listener to the port it advertises, if any."""
     count = len(ports)
     majority = count // 2 + 1
     voters = ",".join(f"{i}@127.0.0.1:{port}" for i, port in enumerate(controller_ports, start=1))
     written = []
     for number, (port, controller_port) in enumerate(zip(ports, controller_ports, strict=True), start=1):
+        link = [pair for at, pair in enumerate(links.items(), start=1) if at == number]
         properties = {
             "process.roles": "broker,controller",
             "node.id": number,
             "controller.quorum.voters": voters,
-            "listeners": f"PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller_port}",
-            "advertised.listeners": f"PLAINTEXT://127.0.0.1:{port}",
+            "listeners": ",".join(
+                [
+                    f"PLAINTEXT://127.0.0.1:{port}",
+                    f"CONTROLLER://127.0.0.1:{controller_port}",
+                    *(f"LINK://127.0.0.1:{real}" for real, _ in link),
+                ]
+            ),
+            "advertised.listeners": ",".join(
+                [f"PLAINTEXT://127.0.0.1:{port}", *(f"LINK://127.0.0.1:{told}" for _, told in link)]
+            ),
+            "listener.security.protocol.map": "PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT,LINK:PLAINTEXT",
+            "inter.broker.listener.name": "PLAINTEXT",
             "controller.listener.names": "CONTROLLER",
             "log.dirs": folder / f"node-{number}",
             "default.replication.factor": count,

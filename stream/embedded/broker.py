@@ -21,13 +21,15 @@ class Broker:
     """A Kafka that answers at `bootstrap`.
 
     `idempotent` says whether it takes idempotent producers; the embedded broker refuses them.
-    `nodes` are the processes behind it, as far as they are ours.
+    `nodes` are the processes behind it, as far as they are ours. `link_ports` are their listeners for clients
+    that come over a link of ours (see `apache_kafka`).
     """
 
     bootstrap: str
     kind: Literal["embedded", "apache", "given"]
     idempotent: bool = True
     nodes: tuple[ChildProcess, ...] = ()
+    link_ports: tuple[int, ...] = ()
 
 
 @asynccontextmanager
