@@ -8,7 +8,7 @@ from typing import NamedTuple
 import msgspec
 
 from stream.tables.deltas import TagDeltas, WeightedOrder, co_purchase_deltas
-from stream.tables.fences import STRADDLES, Owner
+from stream.tables.fences import NO_PANE, STRADDLES, Owner
 from stream.tables.ids import customer_id, tag_of
 from stream.tables.keys import Keys
 from stream.tables.store import Script, Store
@@ -35,6 +35,8 @@ class Change(NamedTuple):
     offset: int
     orders: tuple[WeightedOrder, ...]
     account: AccountEntry | None = None
+    watermark: int = NO_PANE
+    """The partition's watermark at this record: a replay that begins behind it goes on from there."""
 
     @property
     def pairs(self) -> int:
@@ -76,14 +78,14 @@ class FencedBatch:
         self._tiers = tiers.packed()
         self._sku_keys: dict[bytes, tuple[bytes, bytes]] = {}
 
-    async def apply(self, owner: Owner, fence: str, changes: Sequence[Change], watermark: int) -> Applied:
+    async def apply(self, owner: Owner, fence: str, changes: Sequence[Change]) -> Applied:
         """Apply changes in offset order, each tag exactly once however often this is repeated.
 
         Raises Superseded, StateLost, StateUnavailable.
         """
         updates, posted = 0, []
         for step in _steps(changes, MAX_PAIRS_A_TAG * self._tags):
-            first, last = step[0].offset, step[-1].offset
+            first, last, watermark = step[0].offset, step[-1].offset, step[-1].watermark
             pending = {tag: (first, script_parts) for tag, script_parts in self._shares(step).items()}
             while pending:
                 tags = sorted(pending)

@@ -67,7 +67,7 @@ class Expiry:
                 step = fresh[start : start + STEP_ORDERS]
                 changes = [Change(offset, (WeightedOrder(r.counted, -1),)) for offset, r in step]
                 async with owner.lock:
-                    await self._batch.apply(owner, expiry_fence(owner, pane), changes, 0)
+                    await self._batch.apply(owner, expiry_fence(owner, pane), changes)
             walked = fresh[-1][0]
             gone += len(fresh)
             async with owner.lock:

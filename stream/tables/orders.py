@@ -54,6 +54,7 @@ class _Claimant(NamedTuple):
     at: int
     offset: int
     pane: int
+    watermark: int
     live_from: int
     ident: bytes
     record: OrderRecord
@@ -79,36 +80,41 @@ class Orders:
 
         Repeating it with the same records changes nothing. Raises Superseded, StateLost, StateUnavailable.
         """
-        verdicts, claimants = self._judge(owner, orders)
+        verdicts, claimants, watermark = self._judge(owner, orders)
         won = await self._claim(owner, claimants)
         changes = []
         for claimant, counts in zip(claimants, won, strict=True):
             if counts:
                 verdicts[claimant.at] = Verdict.COUNTED
                 changes.append(_counting(claimant))
-        applied = await self.batch.apply(owner, owner.source, changes, owner.watermark)
+        applied = await self.batch.apply(owner, owner.source, changes)
+        owner.watermark = watermark
         return Placed(verdicts, applied)
 
     def _judge(
         self, owner: Owner, orders: Sequence[tuple[int, OrderPlaced]]
-    ) -> tuple[list[Verdict], list[_Claimant]]:
-        """Advance the partition's watermark order by order; late ones and ones all tags hold need no claim."""
+    ) -> tuple[list[Verdict], list[_Claimant], int]:
+        """Verdicts, orders to be claimed (not late ones nor ones all tags hold), and the watermark at the end.
+
+        The partition's watermark rises order by order, but the owner's only once all is applied: a batch that is tried
+        again is judged as it was the first time.
+        """
         verdicts, claimants = [], []
-        done = owner.lowest_fence
+        done, watermark = owner.lowest_fence, owner.watermark
         for at, (offset, order) in enumerate(orders):
             pane = self._window.pane_of(occurred_ms(order.occurred_at))
-            owner.watermark = max(owner.watermark, pane)
+            watermark = max(watermark, pane)
             verdict = Verdict.DUPLICATE
             if offset <= done:
                 verdict = Verdict.REPLAYED
-            elif self._window.is_late(pane, owner.watermark):
+            elif self._window.is_late(pane, watermark):
                 verdict = Verdict.LATE
             else:
-                live_from = self._window.live(owner.watermark).start
+                live_from = self._window.live(watermark).start
                 ident = order_id(order.order_id)
-                claimants.append(_Claimant(at, offset, pane, live_from, ident, record_of(order)))
+                claimants.append(_Claimant(at, offset, pane, watermark, live_from, ident, record_of(order)))
             verdicts.append(verdict)
-        return verdicts, claimants
+        return verdicts, claimants, watermark
 
     async def _claim(self, owner: Owner, claimants: Sequence[_Claimant]) -> list[bool]:
         """Whether each order is this record's to count. Claims the order and logs it, atomically a tag."""
@@ -165,7 +171,7 @@ class Orders:
         change = Change(
             offset, (WeightedOrder(taken.counted_before, -1), WeightedOrder(taken.counted_after, 1)), account
         )
-        return await self.batch.apply(owner, owner.source, [change], owner.watermark)
+        return await self.batch.apply(owner, owner.source, [change])
 
     async def _take(self, owner: Owner, offset: int, event: OrderReturned) -> Taken | None:
         """Write down what this return takes, once; None when its pane is being expired."""
@@ -233,4 +239,4 @@ def _counting(claimant: _Claimant) -> Change:
     account = None
     if record.customer_id is not None:
         account = AccountEntry(record.customer_id, claimant.pane, record.currency, record.spend, 1)
-    return Change(claimant.offset, (WeightedOrder(record.counted, 1),), account)
+    return Change(claimant.offset, (WeightedOrder(record.counted, 1),), account, claimant.watermark)
