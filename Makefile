@@ -12,7 +12,7 @@ ARGS ?=
 export PYTHON
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help setup system demo test lint bench schemas scenarios constraints clean
+.PHONY: help setup system demo test lint bench faults schemas scenarios constraints clean
 
 help: ## this list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -50,6 +50,12 @@ bench: setup ## throughput and latency on this machine
 
 schemas: setup ## write schemas/ from the typed events
 	$(BIN)/python -m stream.contracts
+
+# ROUNDS=20 SEED=7 ROWS=1,4,18 LONG=1 SABOTAGE=fence REPORT=faults.json; ARGS goes to pytest as it is
+faults: setup system ## the fault matrix: ROUNDS=20 SEED=7 ROWS=1,4,18 REPORT=faults.json
+	$(BIN)/python -m pytest tests/faults -o faulthandler_timeout=1800 --all-rows --rounds $(or $(ROUNDS),1) \
+	  $(if $(SEED),--seed $(SEED)) $(if $(ROWS),--rows $(ROWS)) $(if $(LONG),--long) \
+	  $(if $(SABOTAGE),--sabotage $(SABOTAGE)) $(if $(REPORT),--fault-report $(REPORT)) $(ARGS)
 
 scenarios: setup ## the tests of the acceptance list alone
 	$(BIN)/python -m pytest -m "scenario or feature or fault" -v $(ARGS)

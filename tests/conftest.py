@@ -10,6 +10,8 @@ import redis
 from stream.embedded import Broker
 from tests.services import Services, fresh_prefix, fresh_topics
 
+pytest_plugins = ["tests.faults.plugin"]
+
 SERVICES = pytest.StashKey[Services]()
 
 

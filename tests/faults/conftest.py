@@ -1,0 +1,34 @@
+"""The arena of a round."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from tests.faults.arena import Arena
+from tests.faults.plugin import MEASURED, name_of, row_of
+from tests.services import Services
+
+
+@pytest.fixture
+async def arena(
+    request: pytest.FixtureRequest, services: Services, fault_round: int, tmp_path: Path
+) -> AsyncIterator[Arena]:
+    """Nothing is started yet; what the round starts ends with it."""
+    option = request.config.option
+    made = Arena(
+        services,
+        option.seed,
+        row_of(request.node),
+        fault_round,
+        name_of(request.node),
+        tmp_path,
+        option.sabotage,
+    )
+    request.node.stash[MEASURED] = made.measured
+    try:
+        yield made
+    finally:
+        await made.stop()

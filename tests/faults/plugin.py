@@ -1,0 +1,123 @@
+"""pytest's side of the fault harness: options, rounds, which rows run, and the table at the end."""
+
+from __future__ import annotations
+
+import json
+import random
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.faults.history import read_history
+from tests.faults.report import Round, rows_of, table
+
+ROUNDS = pytest.StashKey[list[Round]]()
+MEASURED = pytest.StashKey[dict[str, Any]]()
+FIXTURE = "arena"
+ROUND_ID = re.compile(r"round\d+")
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    group = parser.getgroup("faults", "fault harness (tests/faults)")
+    group.addoption("--rounds", type=int, default=1, help="rounds of each row, each with other dice")
+    group.addoption("--seed", type=int, help="seed of all dice; drawn and printed when not given")
+    group.addoption("--rows", default="", help="numbers of the rows to run, e.g. 1,4,18")
+    group.addoption("--all-rows", action="store_true", help="every row, not only the rotation")
+    group.addoption("--long", action="store_true", help="rows at the whole length of the fault matrix")
+    group.addoption("--fault-report", type=Path, help="write rows, rounds, seeds and results here as JSON")
+    group.addoption(
+        "--sabotage", default="", choices=["", "fence", "claim", "epoch"], help="break the workers"
+    )
+    group.addoption("--replay", type=Path, help="run the round of this history.jsonl again")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.stash[ROUNDS] = []
+    if config.option.replay is not None:
+        first = read_history(config.option.replay)[0]
+        config.option.seed, config.option.rows = first["seed"], str(first["row"])
+        config.option.replay_only = (first["test"], first["round"])
+    if config.option.seed is None:
+        config.option.seed = random.SystemRandom().randrange(1_000_000)
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    if FIXTURE in metafunc.fixturenames:
+        only = getattr(metafunc.config.option, "replay_only", None)
+        rounds = [only[1]] if only else range(1, metafunc.config.option.rounds + 1)
+        metafunc.parametrize("fault_round", rounds, ids=[f"round{number}" for number in rounds])
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Without --rows or --all-rows only the rotation runs."""
+    chosen = {int(number) for number in config.option.rows.split(",") if number.strip()}
+    kept: list[pytest.Item] = []
+    left: list[pytest.Item] = []
+    for item in items:
+        (kept if _runs(config, item, chosen) else left).append(item)
+    if left:
+        config.hook.pytest_deselected(items=left)
+        items[:] = kept
+
+
+def _runs(config: pytest.Config, item: pytest.Item, chosen: set[int]) -> bool:
+    if FIXTURE not in getattr(item, "fixturenames", ()):
+        return True
+    only = getattr(config.option, "replay_only", None)
+    if only is not None and name_of(item) != only[0]:
+        return False
+    if chosen:
+        return row_of(item) in chosen
+    return bool(config.option.all_rows) or item.get_closest_marker("rotation") is not None
+
+
+def row_of(item: pytest.Item) -> int:
+    """The row of the fault matrix a test stands for; 0 for a test of the harness itself."""
+    marker = item.get_closest_marker("fault")
+    return int(marker.args[0]) if marker else 0
+
+
+def name_of(item: pytest.Item) -> str:
+    """The test's name without its round, so that every round of it has the same."""
+    if not isinstance(item, pytest.Function) or not hasattr(item, "callspec"):
+        return item.name
+    others = [part for part in item.callspec.id.split("-") if not ROUND_ID.fullmatch(part)]
+    return "-".join([item.originalname, *others])
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> Any:
+    report: pytest.TestReport = yield
+    measured: dict[str, Any] = item.stash.get(MEASURED, {})
+    if FIXTURE in getattr(item, "fixturenames", ()) and (report.when == "call" or report.failed):
+        params: Any = item.callspec.params if isinstance(item, pytest.Function) else {}
+        error = str(call.excinfo.value).splitlines()[0] if call.excinfo else ""
+        item.config.stash[ROUNDS].append(
+            Round(
+                row=row_of(item),
+                test=name_of(item),
+                round=params.get("fault_round", 1),
+                seed=item.config.option.seed,
+                passed=report.passed,
+                seconds=round(report.duration, 1),
+                measured=dict(measured),
+                error=error[:300],
+                rotation=item.get_closest_marker("rotation") is not None,
+            )
+        )
+    return report
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    rounds = config.stash[ROUNDS]
+    if not rounds:
+        return
+    terminalreporter.section(f"fault matrix, seed {config.option.seed}")
+    for line in table(rows_of(rounds)):
+        terminalreporter.write_line(line)
+    if config.option.fault_report is not None:
+        config.option.fault_report.write_text(json.dumps([r._asdict() for r in rounds], indent=1) + "\n")
+        terminalreporter.write_line(f"written to {config.option.fault_report}")

@@ -1,0 +1,108 @@
+"""The table of rows, rounds, seeds and results: at the end of a run, and for docs/reliability.md.
+
+python -m tests.faults.report REPORT.json [MORE.json ...]
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+
+class Round(NamedTuple):
+    """One round of one test."""
+
+    row: int
+    test: str
+    round: int
+    seed: int
+    passed: bool
+    seconds: float
+    measured: dict[str, Any]
+    error: str
+    rotation: bool
+
+
+class Row(NamedTuple):
+    """All rounds of one test."""
+
+    row: int
+    test: str
+    rounds: Sequence[Round]
+
+    @property
+    def green(self) -> int:
+        """Rounds in which everything held."""
+        return sum(r.passed for r in self.rounds)
+
+    @property
+    def seeds(self) -> str:
+        """The seeds of the runs these rounds come from."""
+        return ", ".join(str(seed) for seed in sorted({r.seed for r in self.rounds}))
+
+    def total(self, fact: str) -> int:
+        """Sum of a measured number."""
+        return sum(int(r.measured.get(fact, 0)) for r in self.rounds)
+
+    def most(self, fact: str) -> float:
+        """Largest of a measured number."""
+        return max((float(r.measured.get(fact, 0)) for r in self.rounds), default=0.0)
+
+
+HEADS = ("row", "test", "rounds", "green", "seeds", "records", "caught up", "twice", "MiB")
+
+
+def rows_of(rounds: Iterable[Round]) -> list[Row]:
+    """Rounds by row and test, in the order of the matrix."""
+    found: dict[tuple[int, str], list[Round]] = {}
+    for one in rounds:
+        found.setdefault((one.row, one.test), []).append(one)
+    return [Row(row, test, rounds) for (row, test), rounds in sorted(found.items())]
+
+
+def table(rows: Sequence[Row]) -> list[str]:
+    """A Markdown table with a line a test, then the sum, then what failed."""
+    cells = [HEADS, *(_cells(row) for row in rows)]
+    widths = [max(len(line[i]) for line in cells) for i in range(len(HEADS))]
+    lines = [_line(cells[0], widths), _line(["-" * width for width in widths], widths)]
+    lines += [_line(line, widths) for line in cells[1:]]
+    rounds, green = sum(len(row.rounds) for row in rows), sum(row.green for row in rows)
+    matrix = len({row.row for row in rows if row.row})
+    lines += ["", f"{green} of {rounds} rounds green, {matrix} rows of the matrix"]
+    for row in rows:
+        for one in row.rounds:
+            if not one.passed:
+                lines.append(
+                    f"red: row {one.row}, {one.test}, round {one.round}, seed {one.seed}: {one.error}"
+                )
+    return lines
+
+
+def _cells(row: Row) -> tuple[str, ...]:
+    return (
+        str(row.row) if row.row else "–",
+        row.test.removeprefix("test_").replace("_", " "),
+        str(len(row.rounds)),
+        str(row.green),
+        row.seeds,
+        str(row.total("records")),
+        f"{row.most('caught_up_s'):.1f} s",
+        str(row.total("suggestions_twice")),
+        f"{row.most('rss_mib'):.0f}",
+    )
+
+
+def _line(cells: Sequence[str], widths: Sequence[int]) -> str:
+    return "| " + " | ".join(cell.ljust(width) for cell, width in zip(cells, widths, strict=True)) + " |"
+
+
+def read_rounds(paths: Iterable[Path]) -> list[Round]:
+    """The rounds of reports, later ones after earlier ones."""
+    return [Round(**one) for path in paths for one in json.loads(path.read_text())]
+
+
+if __name__ == "__main__":
+    sys.stdout.write("\n".join(table(rows_of(read_rounds(map(Path, sys.argv[1:]))))) + "\n")
