@@ -1,134 +1,66 @@
-"""The store on Redis or Valkey (6.2 or later), through redis-py."""
+"""The store on one primary, Redis or Valkey (6.2 or later): a server, or the primary behind sentinels."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Sequence
-from importlib.resources import files
+from collections.abc import Sequence
 from typing import Any
 
-import hiredis
-import redis.asyncio
-from redis.asyncio.retry import Retry
-from redis.backoff import ExponentialWithJitterBackoff
-from redis.exceptions import NoScriptError, RedisError, ResponseError
+from redis.exceptions import NoScriptError, RedisError
 
-from stream.errors import OperatorError, StateUnavailable
-from stream.tables.store import Command, Script, ScriptName
-
-_PRELUDES: dict[ScriptName, tuple[str, ...]] = {
-    "claim": ("fence",),
-    "apply": ("fence", "account"),
-    "sweep": ("account",),
-    "move_fence": ("fence",),
-    "take_return": ("fence",),
-    "top_partners": (),
-    "put_latest": (),
-}
-
-_WAIT_FOR = (
-    "OOM",
-    "MISCONF",
-    "LOADING",
-    "BUSY",
-    "READONLY",
-    "MASTERDOWN",
-    "CLUSTERDOWN",
-    "TRYAGAIN",
-    "NOREPLICAS",
-)
-"""Answers that mean "not now": memory or disk full, loading, fail-over under way."""
-
-
-def script_source(name: ScriptName) -> str:
-    """The Lua text of a script with the preludes it needs."""
-    folder = files("stream.tables") / "lua"
-    return "\n".join((folder / f"{part}.lua").read_text() for part in (*_PRELUDES[name], name))
-
-
-class _PackingConnection(redis.asyncio.Connection):
-    """Packs a pipeline's commands in C: a batch is hundreds of commands, and Python was half their cost."""
-
-    def pack_commands(self, commands: Iterable[Iterable[Any]]) -> list[bytes]:
-        return [b"".join([hiredis.pack_command(tuple(command)) for command in commands])]
+from stream.errors import StateUnavailable
+from stream.tables.redis_client import primary_client
+from stream.tables.redis_url import RedisPlace, read_redis_url
+from stream.tables.scripts import by_digest, by_source, translated
+from stream.tables.store import Command, Script
 
 
 class RedisStore:
     """Pipelined commands and scripts. Connects at the first call, and again after a loss."""
 
-    def __init__(self, url: str, *, timeout_s: float = 5.0, max_connections: int = 16) -> None:
-        try:
-            self._redis = redis.asyncio.Redis.from_url(
-                url,
-                connection_class=_PackingConnection,  # rediss:// and unix:// keep redis-py's own
-                protocol=2,
-                # One time limit a round trip, below: redis-py's own would be one for every reply in it.
-                socket_timeout=None,
-                socket_connect_timeout=timeout_s,
-                max_connections=max_connections,
-                retry=Retry(ExponentialWithJitterBackoff(base=0.05, cap=1.0), 3),
-            )
-        except ValueError as exc:
-            raise OperatorError(
-                f"{url!r} is not a Redis URL.",
-                "Write redis://HOST:PORT/0, rediss://... for TLS, or unix://PATH?db=0.",
-            ) from exc
+    def __init__(self, place: RedisPlace | str, *, timeout_s: float = 5.0, max_connections: int = 16) -> None:
+        if isinstance(place, str):
+            place = read_redis_url(place)
+        self._redis = primary_client(place, timeout_s=timeout_s, max_connections=max_connections)
         # Answers as the wire gives them: the twin gives the same, and nothing is decoded twice.
         self._redis.response_callbacks = {}
-        self._shas: dict[ScriptName, bytes] = {}
-        self._url, self._timeout_s = url, timeout_s
+        self._where, self._timeout_s = place.shown, timeout_s
 
     async def commands(self, commands: Sequence[Command]) -> list[Any]:
         """See `Store`."""
+        answers = await self._run(commands)
+        for answer in answers:
+            if isinstance(answer, RedisError):
+                raise translated(answer, self._where)
+        return answers
+
+    async def scripts(self, scripts: Sequence[Script]) -> list[Any]:
+        """See `Store`. A Redis that was restarted has forgotten the scripts: it is sent their text again."""
+        answers = await self._run([by_digest(script) for script in scripts])
+        unknown = [i for i, answer in enumerate(answers) if isinstance(answer, NoScriptError)]
+        again = await self._run([by_source(scripts[i]) for i in unknown])
+        for i, answer in zip(unknown, again, strict=True):
+            answers[i] = answer
+        for answer in answers:
+            if isinstance(answer, RedisError):
+                raise translated(answer, self._where)
+        return answers
+
+    async def _run(self, commands: Sequence[Command]) -> list[Any]:
+        """One round trip; an answer may be an error. Raises StateUnavailable."""
         if not commands:
             return []
         pipe = self._redis.pipeline(transaction=False)
         for command in commands:
             pipe.execute_command(*command)
-        return await self._run(pipe)
-
-    async def scripts(self, scripts: Sequence[Script]) -> list[Any]:
-        """See `Store`."""
-        if not scripts:
-            return []
-        for _ in range(2):
-            pipe = self._redis.pipeline(transaction=False)
-            for name, keys, args in scripts:
-                pipe.execute_command("EVALSHA", await self._sha(name), len(keys), *keys, *args)
-            try:
-                return await self._run(pipe)
-            except NoScriptError:
-                self._shas.clear()
-        raise StateUnavailable(f"Redis at {self._url} keeps forgetting our scripts.")
-
-    async def _sha(self, name: ScriptName) -> bytes:
-        if name not in self._shas:
-            self._shas[name] = (await self.commands([("SCRIPT", "LOAD", script_source(name))]))[0]
-        return self._shas[name]
-
-    async def _run(self, pipe: Any) -> list[Any]:
         try:
             async with asyncio.timeout(self._timeout_s):
                 answers: list[Any] = await pipe.execute(raise_on_error=False)
         except TimeoutError as exc:
-            raise StateUnavailable(f"Redis at {self._url} did not answer in {self._timeout_s:g} s") from exc
+            raise StateUnavailable(f"Redis at {self._where} did not answer in {self._timeout_s:g} s") from exc
         except RedisError as exc:
-            raise self._translated(exc) from exc
-        for answer in answers:
-            if isinstance(answer, RedisError):
-                raise self._translated(answer)
+            raise translated(exc, self._where) from exc
         return answers
-
-    def _translated(self, error: RedisError) -> Exception:
-        if isinstance(error, NoScriptError):
-            return error
-        text = str(error)
-        if not isinstance(error, ResponseError) or text.startswith(_WAIT_FOR):
-            return StateUnavailable(f"Redis at {self._url}: {type(error).__name__}: {text}")
-        return OperatorError(
-            f"Redis at {self._url} refused a command: {text}",
-            "Run `basketstream doctor`; Redis or Valkey 6.2 or later with scripting is needed.",
-        )
 
     async def close(self) -> None:
         """See `Store`."""

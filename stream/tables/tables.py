@@ -6,6 +6,7 @@ from stream.decisions.window import Window
 from stream.settings import Settings
 from stream.tables.batch import TierTable
 from stream.tables.catalogue import Catalogue
+from stream.tables.connection import open_store
 from stream.tables.customers import Customers
 from stream.tables.dictionary import Dictionary
 from stream.tables.expiry import Expiry
@@ -15,7 +16,6 @@ from stream.tables.layout import Layout, read_layout, settle_layout
 from stream.tables.neighbours import Neighbours
 from stream.tables.orders import Orders
 from stream.tables.outbox import Outbox
-from stream.tables.redis_store import RedisStore
 from stream.tables.store import Store
 
 
@@ -48,7 +48,7 @@ class Tables:
     @classmethod
     def on_redis(cls, settings: Settings) -> Tables:
         """The tables where the settings say; connects at the first use."""
-        return cls(RedisStore(settings.redis_url), settings)
+        return cls(open_store(settings.redis_url), settings)
 
     async def open(self) -> bool:
         """Check the layout, or write it for a new namespace; returns whether it was new. Raises OperatorError."""

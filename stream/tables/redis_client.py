@@ -1,0 +1,188 @@
+"""The client of a primary: one server, or whichever server the sentinels name."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable
+from typing import Any
+
+import hiredis
+import redis.asyncio
+from redis.asyncio.connection import Connection, SSLConnection, UnixDomainSocketConnection
+from redis.asyncio.retry import Retry
+from redis.asyncio.sentinel import (
+    MasterNotFoundError,
+    Sentinel,
+    SentinelConnectionPool,
+    SentinelManagedConnection,
+    SentinelManagedSSLConnection,
+)
+from redis.backoff import ExponentialWithJitterBackoff, NoBackoff
+from redis.exceptions import ConnectionError as RedisConnectionError
+from redis.exceptions import TimeoutError as RedisTimeoutError
+
+from stream.tables.redis_url import RedisPlace
+
+LOOK_AGAIN_S = 1.0
+"""How often the sentinels are asked whether the primary is still the primary."""
+
+SENTINEL_TIMEOUT_S = 1.0
+"""How long a sentinel may take; a dead one must not use up the time of a whole round trip."""
+
+
+class Packing:
+    """Packs commands in C: a batch is hundreds of commands, and Python was half their cost."""
+
+    def pack_commands(self, commands: Iterable[Iterable[Any]]) -> list[bytes]:
+        """The commands as one piece of bytes."""
+        return [b"".join([hiredis.pack_command(tuple(command)) for command in commands])]
+
+
+class TcpConnection(Packing, Connection):
+    """`redis://`."""
+
+
+class TlsConnection(Packing, SSLConnection):
+    """`rediss://`."""
+
+
+class SocketConnection(Packing, UnixDomainSocketConnection):
+    """`unix://`."""
+
+
+PACKING: dict[Any, Any] = {
+    None: TcpConnection,
+    SSLConnection: TlsConnection,
+    UnixDomainSocketConnection: SocketConnection,
+}
+"""Our connection class for redis-py's choice."""
+
+
+class _OfPrimary(Packing):
+    """Refuses a server that says it is a replica: sentinels may name the old primary for a while."""
+
+    async def on_connect_check_health(self, check_health: bool = True) -> None:
+        """Greet the server as usual, then ask for its role; raises ConnectionError unless it is the primary."""
+        connection: Any = self
+        await super().on_connect_check_health(check_health=check_health)  # type: ignore[misc]
+        await connection.send_command("ROLE", check_health=False)
+        role = (await connection.read_response())[0]
+        if role not in (b"master", "master"):
+            raise RedisConnectionError(f"{connection.host}:{connection.port} is a {role!r}, not the primary")
+
+
+class _PrimaryConnection(_OfPrimary, SentinelManagedConnection):
+    pass
+
+
+class _PrimaryTlsConnection(_OfPrimary, SentinelManagedSSLConnection):
+    pass
+
+
+class NoSentinelError(MasterNotFoundError):
+    """None of the sentinels answers."""
+
+
+class _Sentinels(Sentinel):
+    """Asks all sentinels and believes the newest fail-over: one that is cut off still names the old primary."""
+
+    async def discover_master(self, service_name: str) -> tuple[str, int]:
+        """Address of the primary.
+
+        Raises MasterNotFoundError when none of them knows one that is up, NoSentinelError when none answers.
+        """
+        answers = await asyncio.gather(
+            *(sentinel.sentinel_master(service_name) for sentinel in self.sentinels), return_exceptions=True
+        )
+        up = [
+            state
+            for state in answers
+            if isinstance(state, dict) and self.check_master_state(state, service_name)
+        ]
+        if not up:
+            silent = all(isinstance(answer, (RedisConnectionError, RedisTimeoutError)) for answer in answers)
+            raise (NoSentinelError if silent else MasterNotFoundError)(
+                f"none of {len(answers)} sentinels names a primary {service_name!r} that is up: {_why(answers)}"
+            )
+        newest = max(up, key=lambda state: (int(state["config-epoch"]), state["ip"], state["port"]))
+        return newest["ip"], int(newest["port"])
+
+
+def _why(answers: list[Any]) -> str:
+    """What stood in the way, each reason once."""
+    reasons = {
+        str(answer) if isinstance(answer, Exception) else f"it is {answer['flags']}" for answer in answers
+    }
+    return "; ".join(sorted(reasons))
+
+
+class _FollowingPool(SentinelConnectionPool):
+    """Looks after the primary once a second: an old one that is cut off from the others may still answer us."""
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)  # type: ignore[no-untyped-call]
+        self._look_at = 0.0
+
+    async def get_connection(self, command_name: Any = None, *keys: Any, **options: Any) -> Any:
+        """A connection to the primary of this second."""
+        now = asyncio.get_running_loop().time()
+        if now >= self._look_at:
+            await self._follow()
+            self._look_at = now + LOOK_AGAIN_S
+        return await super().get_connection()  # type: ignore[no-untyped-call]
+
+    async def aclose(self) -> None:
+        """Let go of the primary and of the sentinels."""
+        await super().aclose()
+        await self.sentinel_manager.aclose()
+
+    async def _follow(self) -> None:
+        """Raises MasterNotFoundError while a fail-over is under way: what the old primary takes now is lost."""
+        before = self.master_address
+        try:
+            # Closes idle connections to any other one.
+            await self.get_master_address()  # type: ignore[no-untyped-call]
+        except NoSentinelError:
+            return  # the primary that answers stays ours
+        if before not in (None, self.master_address):
+            await self.update_active_connections_for_reconnect()  # type: ignore[no-untyped-call]
+
+
+def primary_client(place: RedisPlace, *, timeout_s: float, max_connections: int = 16) -> redis.asyncio.Redis:
+    """A client of the server, or of the primary behind sentinels. Connects at the first command."""
+    options: dict[str, Any] = {
+        **place.options,
+        "protocol": 2,
+        # One time limit a round trip, in the store: redis-py's own would be one for every reply in it.
+        "socket_timeout": None,
+        "socket_connect_timeout": timeout_s,
+        "max_connections": max_connections,
+        "retry": Retry(ExponentialWithJitterBackoff(base=0.05, cap=1.0), 3),
+    }
+    tls = options.pop("connection_class", None)
+    if place.kind == "server":
+        pool = redis.asyncio.ConnectionPool(connection_class=PACKING[tls], **options)
+        return redis.asyncio.Redis.from_pool(pool)
+    sentinels: Any = _Sentinels(  # type: ignore[no-untyped-call]
+        place.hosts, sentinel_kwargs=_sentinel_options(options, tls is not None)
+    )
+    client: redis.asyncio.Redis = sentinels.master_for(
+        place.service,
+        connection_pool_class=_FollowingPool,
+        connection_class=_PrimaryTlsConnection if tls is not None else _PrimaryConnection,
+        **options,
+    )
+    return client
+
+
+def _sentinel_options(options: dict[str, Any], tls: bool) -> dict[str, Any]:
+    """How to reach the sentinels; takes what is theirs out of the options."""
+    return {
+        "username": options.pop("sentinel_username", None),
+        "password": options.pop("sentinel_password", None),
+        "ssl": tls,
+        **{name: value for name, value in options.items() if name.startswith("ssl_")},
+        "socket_timeout": SENTINEL_TIMEOUT_S,
+        "socket_connect_timeout": SENTINEL_TIMEOUT_S,
+        "retry": Retry(NoBackoff(), 0),
+    }

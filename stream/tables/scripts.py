@@ -1,0 +1,74 @@
+"""The Lua scripts, and what a Redis that could not run a command means for us."""
+
+from __future__ import annotations
+
+import re
+from functools import cache
+from hashlib import sha1
+from importlib.resources import files
+
+from redis.exceptions import RedisError, ResponseError
+
+from stream.errors import OperatorError, StateUnavailable, StreamError
+from stream.tables.store import Command, Script, ScriptName
+
+_PRELUDES: dict[ScriptName, tuple[str, ...]] = {
+    "claim": ("fence",),
+    "apply": ("fence", "account"),
+    "sweep": ("account",),
+    "move_fence": ("fence",),
+    "take_return": ("fence",),
+    "top_partners": (),
+    "put_latest": (),
+}
+
+_WAIT_FOR = frozenset(
+    {
+        *("OOM", "MISCONF", "LOADING", "BUSY", "READONLY", "NOREPLICAS"),
+        *("MASTERDOWN", "CLUSTERDOWN", "TRYAGAIN", "MOVED", "ASK"),
+    }
+)
+"""Answers that mean "not now": memory or disk full, loading, fail-over or slot migration under way."""
+
+_INSIDE_A_SCRIPT = re.compile(r"-([A-Z]+) ")
+"""The code in an error that Redis before 7 answers for a script: `ERR Error running script (...): -OOM ...`."""
+
+
+@cache
+def script_source(name: ScriptName) -> str:
+    """The Lua text of a script with the preludes it needs."""
+    folder = files("stream.tables") / "lua"
+    return "\n".join((folder / f"{part}.lua").read_text() for part in (*_PRELUDES[name], name))
+
+
+@cache
+def script_digest(name: ScriptName) -> str:
+    """What EVALSHA knows a script by."""
+    return sha1(script_source(name).encode()).hexdigest()
+
+
+def by_digest(script: Script) -> Command:
+    """The call of a script that the server has; one that has not answers NOSCRIPT and did nothing."""
+    return ("EVALSHA", script_digest(script.name), len(script.keys), *script.keys, *script.args)
+
+
+def by_source(script: Script) -> Command:
+    """The call of a script that brings its text along, which the server then has."""
+    return ("EVAL", script_source(script.name), len(script.keys), *script.keys, *script.args)
+
+
+def translated(error: RedisError, where: str) -> StreamError:
+    """What is to be done about an error: wait and try again, or tell the operator."""
+    text = str(error)
+    if not isinstance(error, ResponseError) or _codes(error) & _WAIT_FOR:
+        return StateUnavailable(f"Redis at {where}: {type(error).__name__}: {text}")
+    return OperatorError(
+        f"Redis at {where} refused a command: {text}",
+        "Run `basketstream doctor`; Redis or Valkey 6.2 or later with scripting is needed.",
+    )
+
+
+def _codes(error: RedisError) -> set[str]:
+    """The codes of an error; of those it has a class for, redis-py takes the code off the text."""
+    text = str(error)
+    return {error.status_code or text.partition(" ")[0], *_INSIDE_A_SCRIPT.findall(text)}

@@ -1,0 +1,125 @@
+"""The store behind sentinels writes to the primary alone, wherever the primary moves."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+
+from stream.errors import StateUnavailable
+from stream.tables.connection import open_store
+from stream.tables.redis_client import _Sentinels
+from stream.tables.store import Command, Store
+from tests.redis_servers import PATIENCE_S, POLL_S, RedisNode, SentinelGroup, sentinel_group
+
+
+@pytest.fixture
+async def group() -> AsyncIterator[SentinelGroup]:
+    """A primary, one replica that would take writes if somebody made any, three sentinels."""
+    async with sentinel_group(lines=["replica-read-only no"]) as made:
+        yield made
+
+
+@pytest.fixture
+async def store(group: SentinelGroup) -> AsyncIterator[Store]:
+    """The store behind them."""
+    made = open_store(group.url, timeout_s=2.0)
+    yield made
+    await made.close()
+
+
+async def persist(store: Store, *commands: Command) -> list[Any]:
+    """The answers, however long Redis takes to have a primary again; as the workers' shell does it."""
+    async with asyncio.timeout(PATIENCE_S):
+        while True:
+            try:
+                return await store.commands(commands)
+            except StateUnavailable:
+                await asyncio.sleep(POLL_S)
+
+
+async def moved(group: SentinelGroup, old: RedisNode) -> RedisNode:
+    """The new primary, once the sentinels name it."""
+    async with asyncio.timeout(PATIENCE_S):
+        while (port := await group.primary_port()) == old.port:
+            await asyncio.sleep(POLL_S)
+    return next(node for node in group.nodes if node.port == port)
+
+
+async def test_a_primary_that_died_is_replaced_by_its_replica(group: SentinelGroup, store: Store) -> None:
+    await store.commands([("SET", b"count", 1)])
+    await group.nodes[0].ask("WAIT", 1, 5_000)
+
+    await group.nodes[0].process.kill()
+    answers = await persist(store, ("INCRBY", b"count", 1))
+
+    assert answers == [2]
+    assert await group.nodes[1].ask("GET", "count") == "2"
+
+
+async def test_the_store_leaves_a_primary_that_wakes_up_deposed(group: SentinelGroup, store: Store) -> None:
+    old = group.nodes[0]
+    await store.commands([("SET", b"count", 1)])
+    await old.ask("WAIT", 1, 5_000)
+    os.kill(old.process.pid, signal.SIGSTOP)
+    try:
+        new = await moved(group, old)
+    finally:
+        os.kill(old.process.pid, signal.SIGCONT)
+
+    answers = await persist(store, ("INCRBY", b"count", 1))
+
+    assert answers == [2]
+    assert await new.ask("GET", "count") == "2"
+
+
+async def test_writing_goes_on_through_a_fail_over_on_request(group: SentinelGroup, store: Store) -> None:
+    old, new = group.nodes
+    await group.sentinels[0].ask("SENTINEL", "FAILOVER", "shop")
+
+    async with asyncio.timeout(PATIENCE_S):
+        # The old primary takes writes until it is deposed and those are lost: the tables' fences tell.
+        while (await new.info("replication"))["role"] != "master" or not await new.ask("EXISTS", "late"):
+            await persist(store, ("SET", b"late" if await group.primary_port() != old.port else b"early", 1))
+
+    assert await moved(group, old) == new
+
+
+async def test_a_replica_is_never_written_to_although_a_sentinel_calls_it_the_primary(
+    group: SentinelGroup, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def wrong(self: object, service: str) -> tuple[str, int]:
+        return "127.0.0.1", group.nodes[1].port
+
+    monkeypatch.setattr(_Sentinels, "discover_master", wrong)
+
+    with pytest.raises(StateUnavailable, match="not the primary"):
+        await store.commands([("SET", b"count", 1)])
+
+    assert await group.nodes[1].ask("EXISTS", "count") == 0
+
+
+async def test_one_sentinel_is_enough_and_none_is_told(group: SentinelGroup, store: Store) -> None:
+    for sentinel in group.sentinels[:2]:
+        await sentinel.process.kill()
+    assert await store.commands([("SET", b"count", 1)]) == [b"OK"]
+
+    unheard_of = open_store(group.url.replace("/shop/", "/market/"), timeout_s=2.0)
+    with pytest.raises(StateUnavailable, match=r"'market'.*No such master"):
+        await unheard_of.commands([("GET", b"count")])
+    await unheard_of.close()
+
+
+async def test_without_any_sentinel_the_primary_that_answers_stays(
+    group: SentinelGroup, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("stream.tables.redis_client.LOOK_AGAIN_S", 0.0)
+    await store.commands([("SET", b"count", 1)])
+    for sentinel in group.sentinels:
+        await sentinel.process.kill()
+
+    assert await store.commands([("INCRBY", b"count", 1)]) == [2]
