@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Awaitable, Set
+from functools import partial
+from typing import cast
 
 import faust
 from faust.types import TP
@@ -14,8 +16,10 @@ from stream.agents.shell import Shell
 from stream.agents.wiring import Wiring
 from stream.dead_letters import DeadLetters
 from stream.decisions.policy import Policy
-from stream.errors import StreamError
+from stream.errors import StreamError, WorkerStuck
+from stream.ops.loop_watch import LoopWatch, end_soon
 from stream.ops.tally import Tally
+from stream.ops.watchdog import Sight, Watchdog
 from stream.positions import TablePositions
 from stream.publisher import Publisher
 from stream.services.announcer import Announcer
@@ -25,10 +29,14 @@ from stream.settings import Settings
 from stream.tables.fences import Owner
 from stream.tables.tables import Tables
 from stream.tables.view_reader import ViewReader
-from stream.verification.log_reader import end_offsets
+from stream.transport import Consumer
+from stream.verification.log_reader import end_offsets, has_record
 from stream.worker import faust_settings
 
 logger = logging.getLogger(__name__)
+
+STUCK_GRACE_S = 10.0
+"""Time a worker that is stuck has to end in good order."""
 
 AGENTS = (baskets, orders, returns, products, customers)
 
@@ -38,6 +46,8 @@ class BasketApp(faust.App):
 
     positions: TablePositions
     wiring: Wiring
+    watchdog: Watchdog
+    loop_watch: LoopWatch
     start_failure: StreamError | None = None
     """Why the worker did not get to start, for the command to say."""
 
@@ -56,6 +66,18 @@ class BasketApp(faust.App):
             self.start_failure = exc
             raise
         await super().on_start()
+        # Not tasks of the app: those begin only after the first rebalance, which may be what hangs.
+        self.loop_watch.start()
+        self.add_future(self._watch())
+
+    async def _watch(self) -> None:
+        """Look for partitions that are stuck; end the worker when there is one, whatever else hangs."""
+        try:
+            await self.watchdog.run()
+        except WorkerStuck as exc:
+            logger.critical("%s", exc)
+            end_soon(STUCK_GRACE_S)
+            await self.crash(exc)
 
     async def on_shutdown(self) -> None:
         """Close them after the last commit."""
@@ -63,6 +85,7 @@ class BasketApp(faust.App):
         await self.wiring.publisher.stop()
         await self.wiring.tables.close()
         self.wiring.tally.report()
+        self.loop_watch.stop()
 
 
 def create_app(settings: Settings) -> BasketApp:
@@ -101,6 +124,7 @@ def create_app(settings: Settings) -> BasketApp:
     for agent in AGENTS:
         agent.register(app, app.wiring)
     _keep_up(app, tier_changes, settings.expiry_interval_s)
+    _watch_over(app, settings)
     return app
 
 
@@ -132,6 +156,21 @@ def _positions(app: faust.App, tables: Tables, settings: Settings) -> TablePosit
         settings.topic_prefix + topics.ORDER_RETURNED: after_returns,
     }
     return TablePositions(tables, fenced, earliest, ends, served_ends)
+
+
+def _watch_over(app: BasketApp, settings: Settings) -> None:
+    def sights() -> dict[TP, Sight]:
+        attempts = app.wiring.shell.attempts
+        deliveries = cast(Consumer, app.consumer).deliveries()
+        return {tp: Sight(*delivery, attempts[tp]) for tp, delivery in deliveries.items()}
+
+    app.watchdog = Watchdog(
+        sights,
+        partial(end_offsets, settings.broker),
+        lambda tp, offset: has_record(settings.broker, tp.topic, tp.partition, offset),
+        stuck_after_s=settings.stuck_after_s,
+    )
+    app.loop_watch = LoopWatch(stuck_after_s=settings.stuck_after_s)
 
 
 def _keep_up(app: BasketApp, tier_changes: TierChanges, interval_s: float) -> None:

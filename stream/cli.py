@@ -1,6 +1,7 @@
 """The command line. Data goes to stdout, notes to stderr.
 
-Exit codes: 0 done, 1 a check failed, 2 something only the operator can mend (the message says what), 130 interrupted.
+Exit codes: 0 done, 1 a check failed, 2 something only the operator can mend (the message says what), 3 a worker that
+did not stop in time, 4 a worker that made no progress, 130 interrupted.
 """
 
 from __future__ import annotations
@@ -12,7 +13,8 @@ from rich.console import Console
 
 from stream import __version__
 from stream.commands import dead_letters, demo, doctor, replay, tables, topics, worker
-from stream.errors import OperatorError, StateLost, StateUnavailable
+from stream.errors import OperatorError, StateLost, StateUnavailable, WorkerStuck
+from stream.worker import EXIT_STUCK
 
 app = typer.Typer(
     name="basketstream",
@@ -48,5 +50,8 @@ def main() -> None:
     except (StateLost, StateUnavailable) as exc:
         notes.print(str(exc), style="red", soft_wrap=True)
         sys.exit(2)
+    except WorkerStuck as exc:
+        notes.print(str(exc), style="red", soft_wrap=True)
+        sys.exit(EXIT_STUCK)
     except KeyboardInterrupt:
         sys.exit(130)

@@ -6,6 +6,7 @@
 | `StateUnavailable` | nobody yet | the worker waits and tries again |
 | `Superseded` | nobody | another worker owns the partition; drop the batch unacknowledged |
 | `StateLost` | supervisor | the worker stops; a restart heals by replay |
+| `WorkerStuck` | supervisor | the worker ends with exit code 4; a restart goes on |
 | `OperatorError` | the operator | the command ends with exit code 2 and says what to do |
 """
 
@@ -39,6 +40,10 @@ class Superseded(StreamError):
 
 class StateLost(StreamError):
     """Redis went back behind what it had acknowledged (a fail-over lost its tail): restart to replay."""
+
+
+class WorkerStuck(StreamError):
+    """A partition has records and makes no progress, and neither Redis nor Kafka is away: restart."""
 
 
 class OperatorError(StreamError):

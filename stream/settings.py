@@ -73,6 +73,10 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     heartbeat_s: Annotated[float, Meta(gt=0)] = 1.0
     """Time between heartbeats to the group coordinator."""
 
+    stuck_after_s: Annotated[float, Meta(ge=1)] = 120.0
+    """A partition with records that makes no progress for so long ends its worker (exit code 4). Keep it above a
+    minute: one attempt may wait so long for Kafka."""
+
     expiry_interval_s: Annotated[float, Meta(gt=0)] = 1.0
     """Time between looks for panes that left the window."""
 

@@ -18,6 +18,7 @@ from typing import Any, ClassVar, cast
 
 from aiokafka import ConsumerRecord
 from aiokafka.errors import IllegalStateError
+from faust.exceptions import ConsumerNotStarted
 from faust.transport.consumer import ensure_TP
 from faust.transport.drivers import TRANSPORTS
 from faust.transport.drivers import aiokafka as driver
@@ -53,6 +54,8 @@ class Consumer(CommittingConsumer):
         #: Generation whose partitions were sought; nothing is delivered for another one.
         self._sought: int | None = None
         self._revocations = 0
+        #: Where the next record of each partition lies, or behind it.
+        self._next: dict[TP, int] = {}
         #: A fetch and a seek never overlap: records fetched before a seek must not be delivered after it.
         self._fetch_turn = asyncio.Lock()
         super().__init__(*args, **kwargs)
@@ -102,6 +105,7 @@ class Consumer(CommittingConsumer):
     ) -> tuple[TP, ConsumerMessage]:
         last = records[-1]
         size_bytes = sum(map(_KEY_BYTES, records)) + sum(map(_VALUE_BYTES, records))
+        self._next[tp] = last.offset + 1
         delivered = self.ranges.deliver(tp, records[0].offset, last.offset, max(size_bytes, 0))
         batch = RecordBatch(tp.topic, tp.partition, records, generation, partial(self._finish, delivered))
         with suppress(IllegalStateError):  # the partition left us meanwhile
@@ -128,6 +132,16 @@ class Consumer(CommittingConsumer):
 
     async def _add_gap(self, tp: TP, offset_from: int, offset_to: int) -> None:
         """Nothing: batches are contiguous to us whatever offsets compaction and transactions left out."""
+
+    def deliveries(self) -> dict[TP, tuple[int | None, int]]:
+        """Of each assigned partition: the offset at or behind which its next record lies, None before its start
+        is known, and how many of its batches the agents have."""
+        try:
+            assigned = self.assignment()
+        except ConsumerNotStarted:
+            return {}
+        sought = self._sought is not None
+        return {tp: (self._next.get(tp) if sought else None, self.ranges.unfinished(tp)) for tp in assigned}
 
     # -- where reading starts
 
@@ -157,6 +171,7 @@ class Consumer(CommittingConsumer):
         await self._thread.start_from(starts)
         self._forget(tps)
         self._kafka_has.update({tp: offset for tp, offset in committed.items() if offset is not None})
+        self._next = {tp: offset or 0 for tp, offset in starts.items()}
         if revocations == self._revocations:
             self._sought = generation
         for tp, offset in sorted(starts.items()):
@@ -166,6 +181,7 @@ class Consumer(CommittingConsumer):
         """Read on from `offset`; batches that are out already no longer count."""
         async with self._fetch_turn:
             await self._thread.start_from({partition: offset})
+            self._next[partition] = offset
             self._forget([partition])
 
     async def on_partitions_revoked(self, revoked: set[TP]) -> None:

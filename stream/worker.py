@@ -17,6 +17,8 @@ logger = logging.getLogger(__name__)
 
 #: Exit code of a worker that did not stop within its budget.
 EXIT_STOP_TIMEOUT = 3
+#: Exit code of a worker that the watchdog ended.
+EXIT_STUCK = 4
 
 
 def faust_settings(

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections import Counter
 from collections.abc import Awaitable, Callable
 from typing import cast
 
 import faust
+from faust.types import TP
 
 from stream.batches import RecordBatch
 from stream.errors import StateUnavailable, Superseded
@@ -34,6 +36,8 @@ class Shell:
     def __init__(self, app: faust.App, tally: Tally) -> None:
         self._app = app
         self._tally = tally
+        #: Attempts begun at the batches of each partition, for the watchdog.
+        self.attempts: Counter[TP] = Counter()
 
     async def run(self, stream: faust.StreamT[RecordBatch], handle: Handle) -> None:
         """Attend all batches of a stream. Faust hears of a batch's end from us: before a rebalance it waits for it."""
@@ -63,6 +67,7 @@ class Shell:
         """Handle a batch and call it finished, unless another worker has taken over."""
         pause_s = FIRST_PAUSE_S
         while not self._moved_on(batch):
+            self.attempts[TP(batch.topic, batch.partition)] += 1
             try:
                 await handle(batch)
             except StateUnavailable as exc:

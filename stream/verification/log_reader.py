@@ -11,6 +11,8 @@ from aiokafka.errors import KafkaError
 from stream.errors import OperatorError, StateUnavailable
 
 FETCH_TIMEOUT_MS = 1_000
+PROBE_TIMEOUT_MS = 5_000
+"""A record that is there has come by then."""
 STALLED_ROUNDS = 30
 """Fetches in a row that may bring nothing before we give up; about half a minute."""
 
@@ -19,6 +21,18 @@ async def end_offsets(bootstrap: str, topic: str) -> dict[int, int]:
     """The offset after the last record of each partition. Raises OperatorError when the topic is missing."""
     async with _Consumer(bootstrap) as consumer:
         return {tp.partition: end for tp, end in (await _ends(consumer, topic)).items()}
+
+
+async def has_record(bootstrap: str, topic: str, partition: int, offset: int) -> bool:
+    """Whether a partition holds a record at `offset` or behind it that a worker would be given.
+
+    Raises OperatorError when the broker does not answer.
+    """
+    async with _Consumer(bootstrap, isolation_level="read_committed") as consumer:
+        tp = TopicPartition(topic, partition)
+        consumer.assign([tp])
+        consumer.seek(tp, offset)
+        return bool(await consumer.getmany(tp, timeout_ms=PROBE_TIMEOUT_MS))
 
 
 async def read_log(bootstrap: str, topic: str) -> AsyncGenerator[ConsumerRecord[bytes, bytes], None]:
@@ -82,14 +96,15 @@ def _told(left: dict[TopicPartition, int]) -> str:
 class _Consumer:
     """A consumer outside of any group, started and stopped."""
 
-    def __init__(self, bootstrap: str) -> None:
-        self._bootstrap = bootstrap
+    def __init__(self, bootstrap: str, *, isolation_level: str = "read_uncommitted") -> None:
+        self._bootstrap, self._isolation_level = bootstrap, isolation_level
 
     async def __aenter__(self) -> Any:
         self._consumer: Any = AIOKafkaConsumer(
             bootstrap_servers=self._bootstrap,
             enable_auto_commit=False,
             auto_offset_reset="earliest",
+            isolation_level=self._isolation_level,
             fetch_max_bytes=16 << 20,
             max_partition_fetch_bytes=4 << 20,
         )
@@ -102,6 +117,9 @@ class _Consumer:
                 f"Kafka does not answer at {self._bootstrap}: {exc}",
                 "Start it, or name the right address with --broker or BASKETSTREAM_BROKER.",
             ) from exc
+        except BaseException:
+            await self._consumer.stop()
+            raise
         return self._consumer
 
     async def __aexit__(self, *exc: object) -> None:
