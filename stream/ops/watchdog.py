@@ -113,15 +113,15 @@ class Watchdog:
                 raise self._stuck(tp, silent[tp], "a batch it was given is not finished")
         idle = [tp for tp in sorted(sights) if not sights[tp].in_flight and self._wonder(silent[tp])]
         try:
-            ends = {topic: await self._log_ends(topic) for topic in sorted({tp.topic for tp in idle})}
-            for tp in idle:
-                await self._check_idle(
-                    tp, sights[tp].next_offset, ends[tp.topic].get(tp.partition, 0), silent[tp]
-                )
+            async with asyncio.timeout(KAFKA_ANSWERS_S):
+                ends = {topic: await self._log_ends(topic) for topic in sorted({tp.topic for tp in idle})}
+                for tp in idle:
+                    end = ends[tp.topic].get(tp.partition, 0)
+                    await self._check_idle(tp, sights[tp].next_offset, end, silent[tp])
         except WorkerStuck:
             raise
-        except StreamError as exc:
-            logger.warning("Kafka is away, so nothing is read: %s", exc)
+        except (StreamError, KafkaError, OSError, TimeoutError) as exc:
+            logger.warning("Kafka is away, so nothing is read: %r", exc)
             for tp in idle:
                 self._silence.excuse(tp)
 

@@ -77,17 +77,18 @@ class Shop:
         """The shop's tables."""
         return Tables.on_redis(self.settings)
 
-    async def start_worker(self, **settings: str) -> Worker:
-        """A worker process; it may not be ready yet."""
+    async def start_worker(self, *, program: str = "stream", hang: str = "", **settings: str) -> Worker:
+        """A worker process; it may not be ready yet. `hang` is for the program that does."""
         values = {**msgspec.to_builtins(self.settings), **settings}
         environ = {
             **os.environ,
+            "HANG": hang,
             **{f"BASKETSTREAM_{name.upper()}": str(value) for name, value in values.items()},
         }
         log = self.folder / f"worker-{len(self.workers)}.log"
         with log.open("wb") as output:
             process = await asyncio.create_subprocess_exec(
-                sys.executable, "-m", "stream", "worker", env=environ, stderr=output
+                sys.executable, "-m", program, "worker", env=environ, stderr=output
             )
         self.workers.append(Worker(process, log))
         return self.workers[-1]
