@@ -171,6 +171,11 @@ class Consumer(CommittingConsumer):
         await self._thread.start_from(starts)
         self._forget(tps)
         self._kafka_has.update({tp: offset for tp, offset in committed.items() if offset is not None})
+        for tp, offset in starts.items():
+            # A group that never committed, or whose offsets Kafka dropped, and tables that know better: with no new
+            # record nothing else would tell Kafka, and the lag it shows would stay for ever.
+            if offset is not None and offset > (committed[tp] or 0):
+                self.ranges.start_at(tp, offset)
         self._next = {tp: offset or 0 for tp, offset in starts.items()}
         if revocations == self._revocations:
             self._sought = generation

@@ -94,7 +94,7 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) ->
     measured: dict[str, Any] = item.stash.get(MEASURED, {})
     if FIXTURE in getattr(item, "fixturenames", ()) and (report.when == "call" or report.failed):
         params: Any = item.callspec.params if isinstance(item, pytest.Function) else {}
-        error = str(call.excinfo.value).splitlines()[0] if call.excinfo else ""
+        error = call.excinfo.exconly() if call.excinfo else ""
         item.config.stash[ROUNDS].append(
             Round(
                 row=row_of(item),
@@ -104,7 +104,7 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) ->
                 passed=report.passed,
                 seconds=round(report.duration, 1),
                 measured=dict(measured),
-                error=error[:300],
+                error=" ".join(error.split())[:300],
                 rotation=item.get_closest_marker("rotation") is not None,
             )
         )

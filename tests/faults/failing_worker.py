@@ -1,0 +1,34 @@
+"""The product's command with switches that no product has: `python -m tests.faults.failing_worker worker`.
+
+| variable | effect |
+|---|---|
+| `FAULTS_FAILPOINT=<step>:<before|after>:<passage>` | act there (`tests/faults/failpoints.py`) |
+| `FAULTS_ACTION=exit|pause` | end on the spot (default), or stand still until SIGCONT |
+| `FAULTS_CANCEL=<seed>:<share>:<points>` | cancel a share of the attempts at batches at an await point |
+| `FAULTS_SABOTAGE=fence|claim|epoch` | run with that part broken |
+"""
+
+from __future__ import annotations
+
+import os
+
+from stream.cli import main
+from tests.faults.cancellation import cancel_batches
+from tests.faults.failpoints import Failpoint, Failpoints
+from tests.faults.sabotage import sabotage
+
+
+def switch() -> None:
+    """Do to this process what its environment asks for."""
+    if failpoint := os.environ.get("FAULTS_FAILPOINT"):
+        Failpoints(Failpoint.parse(failpoint), os.environ.get("FAULTS_ACTION", "exit")).install()
+    if cancel := os.environ.get("FAULTS_CANCEL"):
+        seed, share, points = cancel.split(":")
+        cancel_batches(int(seed), float(share), int(points))
+    if part := os.environ.get("FAULTS_SABOTAGE"):
+        sabotage(part)
+
+
+if __name__ == "__main__":
+    switch()
+    main()

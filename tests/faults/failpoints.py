@@ -1,0 +1,180 @@
+"""Failpoints: the steps of a worker, each with a moment before and a moment after it.
+
+The product has none of this. The program `tests.faults.failing_worker` wraps the product's functions here, so that
+at the n-th passage of a chosen moment the process ends on the spot (`exit`) or stands still (`pause`).
+
+| step | before | after |
+|---|---|---|
+| decode | a batch arrived, nothing of it was read | its records are events or dead letters |
+| claim | no order of the batch is claimed | claims are made, nothing is counted |
+| send | the script that counts is not on its way | it is with the kernel, nobody has read an answer |
+| answer | answers are there, nobody has looked at them | every tag of the batch has its counts |
+| take | a return has not written down what it takes | it has, and has not taken it |
+| produce | no suggestion is on its way | the request is with the kernel, nobody has read an answer |
+| flush | the broker has confirmed, nobody has looked | `publish` has returned |
+| ack | the batch is handled, not finished | it is finished, not committed |
+| commit | the offsets are not on their way | Kafka has confirmed them |
+"""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import os
+import signal
+import sys
+from collections import Counter
+from collections.abc import Awaitable, Callable
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+import aiokafka
+import redis.asyncio.connection
+from aiokafka.client import AIOKafkaClient
+from aiokafka.conn import AIOKafkaConnection
+from aiokafka.protocol.produce import ProduceRequest
+
+from stream.agents import baskets, orders, returns
+from stream.batches import RecordBatch
+from stream.consumer_thread import KafkaThread
+from stream.publisher import Publisher
+from stream.tables.batch import FencedBatch
+from stream.tables.orders import Orders
+from stream.tables.redis_store import RedisStore
+
+STEPS = ("decode", "claim", "send", "answer", "take", "produce", "flush", "ack", "commit")
+MOMENTS = ("before", "after")
+EXIT_CODE = 70
+REACHED = "failpoint reached"
+
+_counting: ContextVar[bool] = ContextVar("counting", default=False)
+"""Whether the Redis call under way holds scripts that count."""
+
+
+class Failpoint(NamedTuple):
+    """`<step>:<before|after>:<passage>`, passages counted from 1."""
+
+    step: str
+    moment: str
+    passage: int
+
+    @classmethod
+    def parse(cls, text: str) -> Failpoint:
+        """From its text; raises ValueError for a step there is not."""
+        step, moment, passage = text.split(":")
+        if step not in STEPS or moment not in MOMENTS:
+            raise ValueError(f"no such failpoint: {text}")
+        return cls(step, moment, int(passage))
+
+
+@dataclass
+class Failpoints:
+    """Counts passages and acts at the one that was chosen."""
+
+    chosen: Failpoint
+    action: str
+    _passed: Counter[tuple[str, str]] = field(default_factory=Counter)
+
+    def pass_by(self, step: str, moment: str) -> None:
+        """The worker is at this moment now."""
+        self._passed[step, moment] += 1
+        if (step, moment, self._passed[step, moment]) != self.chosen:
+            return
+        sys.stderr.write(f"{REACHED}: {step} {moment}\n")
+        sys.stderr.flush()
+        if self.action == "pause":
+            os.kill(os.getpid(), signal.SIGSTOP)
+        else:
+            os._exit(EXIT_CODE)
+
+    def install(self) -> None:
+        """Wrap every step."""
+        for agent in (orders, baskets, returns):
+            self._around(agent, "receive_all", "decode")
+        self._around_async(Orders, "_claim", "claim")
+        self._around_async(Orders, "_take", "take")
+        self._around(RecordBatch, "finish", "ack")
+        self._around_async(KafkaThread, "_commit", "commit")
+        self._around_redis()
+        self._around_produce()
+
+    def _around(self, owner: Any, name: str, step: str) -> None:
+        wrapped: Callable[..., Any] = getattr(owner, name)
+
+        @functools.wraps(wrapped)
+        def around(*args: Any, **kwargs: Any) -> Any:
+            self.pass_by(step, "before")
+            result = wrapped(*args, **kwargs)
+            self.pass_by(step, "after")
+            return result
+
+        setattr(owner, name, around)
+
+    def _around_async(self, owner: Any, name: str, step: str, moments: tuple[str, ...] = MOMENTS) -> None:
+        wrapped: Callable[..., Awaitable[Any]] = getattr(owner, name)
+
+        @functools.wraps(wrapped)
+        async def around(*args: Any, **kwargs: Any) -> Any:
+            if "before" in moments:
+                self.pass_by(step, "before")
+            result = await wrapped(*args, **kwargs)
+            if "after" in moments:
+                self.pass_by(step, "after")
+            return result
+
+        setattr(owner, name, around)
+
+    def _around_redis(self) -> None:
+        run, connection = RedisStore.scripts, redis.asyncio.connection.AbstractConnection
+        send = connection.send_packed_command
+
+        async def scripts(store: RedisStore, calls: Any) -> list[Any]:
+            counts = any(call[0] == "apply" for call in calls)
+            token = _counting.set(counts)
+            try:
+                answers = await run(store, calls)
+            finally:
+                _counting.reset(token)
+            if counts:
+                self.pass_by("answer", "before")
+            return answers
+
+        async def send_packed_command(conn: Any, command: Any, check_health: bool = True) -> None:
+            if not _counting.get():
+                return await send(conn, command, check_health)
+            self.pass_by("send", "before")
+            await send(conn, command, check_health)
+            await _written(conn._writer)
+            self.pass_by("send", "after")
+            return None
+
+        setattr(RedisStore, "scripts", scripts)  # noqa: B010  mypy would not let us
+        setattr(connection, "send_packed_command", send_packed_command)  # noqa: B010
+        self._around_async(FencedBatch, "apply", "answer", ("after",))
+
+    def _around_produce(self) -> None:
+        self._around_async(aiokafka.AIOKafkaProducer, "send_batch", "produce", ("before",))
+        self._around_async(Publisher, "publish", "flush", ("after",))
+        write, ask = AIOKafkaConnection.send, AIOKafkaClient.send
+
+        def send(conn: Any, request: Any, expect_response: bool = True) -> Any:
+            answer = write(conn, request, expect_response)
+            if isinstance(request, ProduceRequest) and not conn._writer.transport.get_write_buffer_size():
+                self.pass_by("produce", "after")
+            return answer
+
+        async def confirmed(client: Any, node: Any, request: Any, **kwargs: Any) -> Any:
+            answer = await ask(client, node, request, **kwargs)
+            if isinstance(request, ProduceRequest):
+                self.pass_by("flush", "before")
+            return answer
+
+        AIOKafkaConnection.send = send
+        AIOKafkaClient.send = confirmed
+
+
+async def _written(writer: asyncio.StreamWriter) -> None:
+    """Return once the kernel has every byte."""
+    while writer.transport.get_write_buffer_size():
+        await asyncio.sleep(0)

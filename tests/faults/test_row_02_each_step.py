@@ -1,0 +1,31 @@
+"""Row 2: a worker that ends on the spot before and after each of its steps."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.faults.arena import Arena
+from tests.faults.failpoints import EXIT_CODE, MOMENTS, STEPS
+
+QUICK = {("send", "after"), ("answer", "after"), ("ack", "before")}
+"""What the rotation takes: counts without an answer, counts without a commit, answers without a commit."""
+POINTS = [
+    pytest.param(step, moment, marks=[pytest.mark.rotation] if (step, moment) in QUICK else [])
+    for step in STEPS
+    for moment in MOMENTS
+]
+
+
+@pytest.mark.fault(2)
+@pytest.mark.parametrize(("step", "moment"), POINTS)
+async def test_a_worker_may_end_at_any_step(arena: Arena, step: str, moment: str) -> None:
+    await arena.start(workers=0, max_batch=60)
+    arena.feed.returns_share = 0.3 if step == "take" else 0.03
+    passage = arena.dice.randint(1, 3 if step in ("take", "commit") else 12)
+    worker = await arena.start_worker(f"{step}:{moment}:{passage}")
+    arena.flow(orders=20, baskets=20, every_s=0.2, steps=300)
+    code = await arena.died(worker)
+    assert code == EXIT_CODE, worker.said()[-3000:]
+    await (await arena.start_worker()).ready()
+    await arena.sleep(0.1, 1.0)
+    await arena.prove()
