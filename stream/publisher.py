@@ -10,7 +10,6 @@ import asyncio
 import logging
 import time
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import suppress
 from typing import Any, NamedTuple
 
 from aiokafka import AIOKafkaProducer
@@ -20,13 +19,13 @@ from aiokafka.errors import (
     KafkaError,
     MessageSizeTooLargeError,
     OutOfOrderSequenceNumber,
-    ProducerClosed,
     ProducerFenced,
     UnknownProducerId,
 )
 
 from stream.errors import OperatorError, StateUnavailable
 from stream.partitioner import partition_of
+from stream.producer_end import close_producer
 
 logger = logging.getLogger(__name__)
 
@@ -34,8 +33,8 @@ logger = logging.getLogger(__name__)
 BATCH_BYTES = 512 * 1024
 #: The largest single message, bytes (the dead-letter topics take as much).
 MESSAGE_BYTES = 16 * 1024 * 1024
-#: Longest wait for a producer to end in good order, seconds.
-CLOSE_S = 1.0
+#: Requests that fit into the time one `publish` waits.
+REQUESTS = 3
 #: Key, value and headers are framed by less than this many bytes.
 _FRAME_BYTES = 128
 
@@ -78,12 +77,12 @@ class Publisher:
         self._timeout_s = timeout_s
         self._client_id = client_id
         self._producer: AIOKafkaProducer | None = None
-        self._renewing = asyncio.Lock()
+        self._changing = asyncio.Lock()
         self._turn = 0
 
     async def start(self) -> None:
         """Connect; raises StateUnavailable when no broker answers in time."""
-        async with self._renewing:
+        async with self._changing:
             if self._producer is None:
                 self._producer = await self._connect()
 
@@ -91,7 +90,7 @@ class Publisher:
         """Disconnect. Everything published is acknowledged already, so nothing is waited for."""
         producer, self._producer = self._producer, None
         if producer is not None:
-            await _close(producer)
+            await close_producer(producer)
 
     async def publish(self, topic: str, messages: Sequence[Outgoing]) -> None:
         """Send all messages and return when every one is acknowledged by all in-sync replicas.
@@ -112,6 +111,8 @@ class Publisher:
                 partitions = sorted(await producer.partitions_for(topic))
                 await self._send(producer, topic, self._place(messages, partitions))
         except TimeoutError as exc:
+            # Else this producer would go on offering them, and every repetition would be one more copy.
+            await self._discard(producer)
             raise StateUnavailable(
                 f"Kafka did not confirm {len(messages)} messages to {topic} in {self._timeout_s:g} s"
             ) from exc
@@ -155,7 +156,7 @@ class Publisher:
         if not exc.retriable:
             # Also after a refusal: aiokafka has counted the refused batch into the idempotent sequence, so
             # the brokers would find every later batch out of order.
-            await self._renew(producer)
+            await self._discard(producer)
         if isinstance(exc, MessageSizeTooLargeError):
             return MessageRefused(
                 f"A message to {topic} is larger than the topic takes.",
@@ -168,14 +169,13 @@ class Publisher:
             )
         return StateUnavailable(f"Kafka did not confirm messages to {topic}: {exc!r}")
 
-    async def _renew(self, broken: Any) -> None:
-        """Replace a producer that cannot go on; the first of several callers does it."""
-        async with self._renewing:
+    async def _discard(self, broken: Any) -> None:
+        """End a producer that cannot go on, with what it has not sent; the next message starts another one."""
+        async with self._changing:
             if self._producer is broken:
-                logger.info("Starting a new producer in place of one that failed")
+                logger.info("Ending a producer that failed")
                 self._producer = None
-                await _close(broken)
-                self._producer = await self._connect()
+                await close_producer(broken)
 
     async def _connect(self) -> AIOKafkaProducer:
         try:
@@ -188,18 +188,22 @@ class Publisher:
                 linger_ms=0,
                 max_batch_size=BATCH_BYTES,
                 max_request_size=MESSAGE_BYTES + BATCH_BYTES,
-                request_timeout_ms=int(self._timeout_s * 1000),
+                # A link that went dead is left soon enough to send the same batch over another one, under its own
+                # sequence number, before `publish` gives up: so the brokers see that it is the same.
+                request_timeout_ms=int(self._timeout_s * 1000 / REQUESTS),
             )
         except RuntimeError as exc:
             raise OperatorError(
                 f"Compression {self._compression!r}: {exc}.",
                 "Install aiokafka with its extra of that name, or choose gzip or none.",
             ) from exc
+        # This one is how long a batch may wait for its place behind others.
+        producer._request_timeout_ms = int(self._timeout_s * 1000)
         try:
             async with asyncio.timeout(self._timeout_s):
                 await producer.start()
         except (KafkaError, TimeoutError) as exc:
-            await _close(producer)
+            await close_producer(producer)
             raise StateUnavailable(f"no Kafka broker answers at {self._bootstrap}: {exc!r}") from exc
         return producer
 
@@ -227,16 +231,3 @@ def _batches(producer: Any, messages: Sequence[Outgoing]) -> Iterator[Any]:
             batch = producer.create_batch()
     batch.close()
     yield batch
-
-
-async def _close(producer: Any) -> None:
-    with suppress(TimeoutError, KafkaError):
-        async with asyncio.timeout(CLOSE_S):
-            await producer.stop()
-            return
-    # aiokafka's own stop waits for ever for messages that no broker takes.
-    producer._message_accumulator.fail_all(ProducerClosed())
-    await producer.client.close()
-    with suppress(TimeoutError, KafkaError):
-        async with asyncio.timeout(CLOSE_S):
-            await producer._sender.close()
