@@ -8,6 +8,7 @@ import pytest
 import redis
 
 from stream.embedded import Broker
+from tests.redis_cluster import LocalCluster
 from tests.services import Services, fresh_prefix, fresh_topics
 
 pytest_plugins = ["tests.faults.plugin"]
@@ -46,6 +47,12 @@ def redis_url(services: Services) -> str:
     with redis.Redis.from_url(url) as client:
         client.flushdb()
     return url
+
+
+@pytest.fixture
+def redis_cluster(services: Services) -> LocalCluster:
+    """The session's Redis Cluster; whoever uses it empties it first."""
+    return services.redis_cluster()
 
 
 @pytest.fixture

@@ -23,6 +23,7 @@ from stream.embedded import Broker, apache_kafka, embedded_broker, embedded_redi
 from stream.errors import OperatorError
 from stream.topics import TopicSpec, make_topics, topic_specs
 from tests import containers
+from tests.redis_cluster import LocalCluster, local_cluster
 
 T = TypeVar("T")
 
@@ -70,6 +71,7 @@ class Services:
     notes: list[str] = field(default_factory=list)
     _kafka: Broker | None = None
     _redis_url: str | None = None
+    _cluster: LocalCluster | None = None
     _hopeless: dict[str, str] = field(default_factory=dict)
 
     def kafka(self) -> Broker:
@@ -84,6 +86,14 @@ class Services:
         if self._redis_url is None:
             self._redis_url = self._first("Redis", [given_redis, docker_redis, program_redis])
         return self._redis_url
+
+    def redis_cluster(self) -> LocalCluster:
+        """The session's Redis Cluster, three primaries with a replica each, started at the first call."""
+        if self._cluster is None:
+            # A busy machine must not look like a dead primary: tests that want a fail-over start their own.
+            self._cluster = self.stack.enter_context(hosted(lambda: local_cluster(node_timeout_ms=20_000)))
+            self.notes.append(f"Redis Cluster: {len(self._cluster.nodes)} processes of this machine")
+        return self._cluster
 
     def _first(self, what: str, ways: Sequence[Callable[[ExitStack, list[str]], T]]) -> T:
         if what in self._hopeless:

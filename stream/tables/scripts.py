@@ -7,7 +7,7 @@ from functools import cache
 from hashlib import sha1
 from importlib.resources import files
 
-from redis.exceptions import RedisError, ResponseError
+from redis.exceptions import AskError, RedisError, ResponseError
 
 from stream.errors import OperatorError, StateUnavailable, StreamError
 from stream.tables.store import Command, Script, ScriptName
@@ -25,10 +25,11 @@ _PRELUDES: dict[ScriptName, tuple[str, ...]] = {
 _WAIT_FOR = frozenset(
     {
         *("OOM", "MISCONF", "LOADING", "BUSY", "READONLY", "NOREPLICAS"),
-        *("MASTERDOWN", "CLUSTERDOWN", "TRYAGAIN", "MOVED", "ASK"),
+        *("MASTERDOWN", "CLUSTERDOWN", "TRYAGAIN", "NOSCRIPT"),
     }
 )
-"""Answers that mean "not now": memory or disk full, loading, fail-over or slot migration under way."""
+"""Answers that mean "not now": memory or disk full, loading, fail-over or slot migration under way,
+a server so new that nobody has sent it our scripts."""
 
 _INSIDE_A_SCRIPT = re.compile(r"-([A-Z]+) ")
 """The code in an error that Redis before 7 answers for a script: `ERR Error running script (...): -OOM ...`."""
@@ -62,6 +63,11 @@ def translated(error: RedisError, where: str) -> StreamError:
     text = str(error)
     if not isinstance(error, ResponseError) or _codes(error) & _WAIT_FOR:
         return StateUnavailable(f"Redis at {where}: {type(error).__name__}: {text}")
+    if isinstance(error, AskError):
+        return OperatorError(
+            f"Redis at {where} is one node of a Redis Cluster.",
+            "Write redis+cluster://HOST:PORT,HOST:PORT with some of its nodes.",
+        )
     return OperatorError(
         f"Redis at {where} refused a command: {text}",
         "Run `basketstream doctor`; Redis or Valkey 6.2 or later with scripting is needed.",

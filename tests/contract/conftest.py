@@ -1,4 +1,4 @@
-"""The contract suite: every test here runs on the store in memory and on a real Redis."""
+"""The contract suite: every test here runs on the store in memory, on a real Redis and on a real Redis Cluster."""
 
 from __future__ import annotations
 
@@ -8,22 +8,26 @@ from typing import Any
 import pytest
 
 from stream.settings import load_settings
+from stream.tables.connection import open_store
 from stream.tables.memory_store import MemoryStore
-from stream.tables.redis_store import RedisStore
 from stream.tables.store import Store
 from stream.tables.tables import Tables
 
 MakeTables = Callable[..., Tables]
 
 
-@pytest.fixture(params=["memory", "redis"])
+@pytest.fixture(params=["memory", "redis", "cluster"])
 async def store(request: pytest.FixtureRequest) -> AsyncIterator[Store]:
     """An empty store."""
     made: Store
     if request.param == "memory":
         made = MemoryStore()
+    elif request.param == "redis":
+        made = open_store(request.getfixturevalue("redis_url"))
     else:
-        made = RedisStore(request.getfixturevalue("redis_url"))
+        cluster = request.getfixturevalue("redis_cluster")
+        await cluster.forget_everything()
+        made = open_store(cluster.url)
     yield made
     await made.close()
 

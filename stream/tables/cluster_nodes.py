@@ -1,0 +1,148 @@
+"""The nodes of a Redis Cluster: who has which slot, and connections to each.
+
+redis-py brings connections, pools and the errors a cluster answers with. Its own `RedisCluster` is not used: its
+pipeline looks every command up and packs it in Python, it repeats what failed beyond any time limit of ours, and each
+look at the cluster makes all connections anew (docs/performance.md has the figures).
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import hiredis
+from redis.asyncio.connection import ConnectionPool
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
+from redis.exceptions import RedisError, ResponseError
+
+from stream.errors import OperatorError, StateUnavailable
+from stream.tables.redis_client import PACKING
+from stream.tables.redis_url import Host
+from stream.tables.store import Command
+
+SLOTS = 16_384
+LOOK_TIMEOUT_S = 1.0
+"""How long a node may take to say who has which slot; one that hangs must not use up the time of a whole call."""
+
+
+class ClusterNodes:
+    """Knows the primaries. A redirect corrects one slot; `look` asks for the whole map again."""
+
+    def __init__(
+        self, seeds: Sequence[Host], options: Mapping[str, Any], *, timeout_s: float, max_connections: int
+    ) -> None:
+        self._seeds = tuple(seeds)
+        self._options = {
+            **options,
+            "protocol": 2,
+            "socket_timeout": None,  # the caller's time limit spans the whole exchange
+            "socket_connect_timeout": timeout_s,
+            "max_connections": max_connections,
+            # Whoever exchanges decides what is sent again, and where.
+            "retry": Retry(NoBackoff(), 0),
+        }
+        self._connection_class = PACKING[self._options.pop("connection_class", None)]
+        self._slots: dict[int, Host] = {}
+        self._pools: dict[Host, ConnectionPool] = {}
+        self._lock = asyncio.Lock()
+        self.suspects: set[Host] = set()
+        """Nodes that did not answer lately; asked last, until another look finds them well."""
+        self.looks = 0
+        """How often the map was read."""
+
+    def primary_of(self, slot: int) -> Host:
+        """The node to ask first; raises StateUnavailable when no node has the slot."""
+        try:
+            return self._slots[slot]
+        except KeyError:
+            raise StateUnavailable(f"no node of the Redis Cluster has slot {slot}") from None
+
+    def primaries(self) -> list[Host]:
+        """The nodes that have slots, in order of their addresses."""
+        return sorted(set(self._slots.values()))
+
+    def moved(self, slot: int, node: Host) -> None:
+        """A node said that another one has this slot."""
+        self._slots[slot] = node
+
+    async def look(self, seen: int) -> None:
+        """Read the map from the first node that answers, unless somebody has since the look number `seen`.
+
+        Raises StateUnavailable when no node answers, OperatorError when one is not part of a cluster.
+        """
+        async with self._lock:
+            if self.looks > seen:
+                return
+            known = dict.fromkeys((*self.primaries(), *self._pools, *self._seeds))
+            reasons = []
+            for node in sorted(known, key=lambda node: node in self.suspects):
+                try:
+                    async with asyncio.timeout(LOOK_TIMEOUT_S):
+                        answer = (await self.exchange(node, [("CLUSTER", "SLOTS")]))[0]
+                except (RedisError, TimeoutError) as exc:
+                    reasons.append(f"{_shown(node)}: {str(exc) or 'no answer'}")
+                    self.suspects.add(node)
+                    continue
+                if isinstance(answer, ResponseError):
+                    raise OperatorError(
+                        f"{_shown(node)} is no node of a Redis Cluster: {answer}",
+                        "Write redis://HOST:PORT/0 for a single server.",
+                    )
+                await self._take(answer, node)
+                return
+            raise StateUnavailable(f"no node of the Redis Cluster answers: {'; '.join(reasons)}")
+
+    async def _take(self, answer: Sequence[Any], asked: Host) -> None:
+        """Take over a map: [first slot, last slot, primary, replica, ...], each node [host, port, ...]."""
+        slots: dict[int, Host] = {}
+        nodes: set[Host] = set()
+        for first, last, *of_range in answer:
+            hosts = [(host.decode() if host else asked[0], int(port)) for host, port, *_ in of_range]
+            nodes.update(hosts)
+            slots.update(dict.fromkeys(range(first, last + 1), hosts[0]))
+        self._slots = slots
+        self.suspects.clear()
+        self.looks += 1
+        for gone in self._pools.keys() - nodes:
+            await self._pools.pop(gone).disconnect()
+
+    async def exchange(self, node: Host, commands: Sequence[Command]) -> list[Any]:
+        """Send commands to a node in one piece and read their answers, of which some may be errors.
+
+        Raises redis-py's ConnectionError; a connection that was not read to its end is closed.
+        """
+        pool = self._pools.get(node)
+        if pool is None:
+            host, port = node
+            pool = ConnectionPool(self._connection_class, host=host, port=port, **self._options)
+            self._pools[node] = pool
+        connection: Any = await pool.get_connection()  # type: ignore[no-untyped-call]
+        try:
+            await connection.send_packed_command(
+                b"".join([hiredis.pack_command(command) for command in commands]), check_health=False
+            )
+            return [await _answer(connection) for _ in commands]
+        except BaseException:
+            await connection.disconnect(nowait=True)
+            raise
+        finally:
+            await pool.release(connection)
+
+    async def close(self) -> None:
+        """Let go of every connection."""
+        for pool in self._pools.values():
+            await pool.disconnect()
+        self._pools.clear()
+
+
+async def _answer(connection: Any) -> Any:
+    try:
+        return await connection.read_response()
+    except ResponseError as exc:
+        return exc
+
+
+def _shown(node: Host) -> str:
+    return f"{node[0]}:{node[1]}"
