@@ -26,7 +26,8 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Kafka bootstrap servers, `HOST:PORT[,HOST:PORT]`."""
 
     redis_url: str = "redis://127.0.0.1:6379/0"
-    """Where the tables live."""
+    """Where the tables live: one server, `redis+sentinel://HOST:PORT,HOST:PORT/SERVICE/DB` or
+    `redis+cluster://HOST:PORT,HOST:PORT` (all forms: `stream/tables/redis_url.py`)."""
 
     group: Annotated[str, Meta(pattern=r"^[A-Za-z0-9._-]{1,200}$")] = "basketstream"
     """Kafka consumer group; workers of one group share the partitions."""

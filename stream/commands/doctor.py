@@ -10,7 +10,8 @@ from rich.console import Console
 
 from stream.commands.options import Broker, Json, Redis
 from stream.errors import OperatorError, StateUnavailable
-from stream.ops.examination import Finding, examine
+from stream.ops.examination import examine
+from stream.ops.finding import Finding
 from stream.settings import Settings, load_settings
 from stream.tables.tables import Tables
 

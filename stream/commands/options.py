@@ -19,7 +19,8 @@ Redis = Annotated[
     typer.Option(
         "--redis",
         metavar="URL",
-        help="Redis.  [default: BASKETSTREAM_REDIS_URL, else redis://127.0.0.1:6379/0]",
+        help="Redis; also redis+sentinel://HOST:PORT,.../SERVICE/DB and redis+cluster://HOST:PORT,...  "
+        "[default: BASKETSTREAM_REDIS_URL, else redis://127.0.0.1:6379/0]",
     ),
 ]
 BrokerChoice = Annotated[

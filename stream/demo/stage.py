@@ -9,14 +9,12 @@ from dataclasses import dataclass
 from secrets import token_hex
 from typing import Any
 
-import redis.asyncio
-
 from stream.demo.keeper import kept_services
 from stream.demo.options import DemoOptions
 from stream.embedded.broker import Broker
 from stream.embedded.choice import chosen_broker, chosen_redis, starts_something
 from stream.settings import PREFIX, Settings, load_settings
-from stream.tables.keys import Keys
+from stream.tables.tables import Tables
 from stream.topics import BASKET_UPDATED, admin_client, create_topics, partition_counts
 
 QUICKER = {
@@ -93,8 +91,8 @@ async def _is_free(settings: Settings) -> bool:
     async with admin_client(settings.broker) as admin:
         if settings.topic_prefix + BASKET_UPDATED in await partition_counts(admin):
             return False
-    client = redis.asyncio.Redis.from_url(settings.redis_url)
+    tables = Tables.on_redis(settings)
     try:
-        return not await client.exists(Keys(settings.namespace).layout())
+        return await tables.is_new()
     finally:
-        await client.aclose()
+        await tables.close()

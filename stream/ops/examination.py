@@ -3,32 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import redis.asyncio
-import redis.exceptions
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from aiokafka.errors import KafkaError
 
 from stream.errors import OperatorError
+from stream.ops.finding import Finding
+from stream.ops.redis_examination import examine_redis
 from stream.topics import TopicSpec, admin_client, topic_specs
-
-OLDEST_REDIS = (6, 2)
 
 _SCHEMAS = Path(__file__).parents[2] / "schemas"
 _MAKE_TOPICS = "basketstream topics create"
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """One thing looked at. `ok` is None for advice: it works, but not as one would want it in production."""
-
-    name: str
-    ok: bool | None
-    what: str
-    remedy: str = ""
 
 
 async def examine(
@@ -151,61 +138,6 @@ def _copies(prefix: str, topics: Mapping[str, Sequence[Any]], brokers: int) -> l
             f"A broker's loss loses records of {', '.join(alone)}: there is one copy.",
             "kafka-reassign-partitions, to three replicas with min.insync.replicas=2.",
         )
-    ]
-
-
-async def examine_redis(url: str) -> list[Finding]:
-    """Whether Redis answers, is new enough, keeps what it acknowledged, and never evicts."""
-    client = redis.asyncio.Redis.from_url(url, socket_timeout=5, socket_connect_timeout=5)
-    try:
-        info = await client.info()
-    except (redis.exceptions.RedisError, OSError) as exc:
-        return [
-            Finding(
-                "redis",
-                False,
-                f"Redis does not answer: {exc}",
-                "Start it, or name the right one with --redis or BASKETSTREAM_REDIS_URL.",
-            )
-        ]
-    finally:
-        await client.aclose()
-    return redis_findings(info)
-
-
-def redis_findings(info: Mapping[str, Any]) -> list[Finding]:
-    """The findings in what INFO says; CONFIG is denied on many managed servers."""
-    version = str(info["redis_version"])
-    product = f"Valkey {info['valkey_version']}" if "valkey_version" in info else f"Redis {version}"
-    policy = str(info.get("maxmemory_policy", "noeviction"))
-    limited = int(info.get("maxmemory", 0)) > 0
-    logged = bool(int(info.get("aof_enabled", 0)))
-    oldest = ".".join(map(str, OLDEST_REDIS))
-    new_enough = tuple(int(part) for part in version.split(".")[:2]) >= OLDEST_REDIS
-    return [
-        Finding("redis", new_enough, product, "" if new_enough else f"Redis {oldest} or newer is needed."),
-        Finding(
-            "eviction",
-            policy == "noeviction",
-            f"maxmemory-policy is {policy}",
-            ""
-            if policy == "noeviction"
-            else "An evicted count is a wrong count: maxmemory-policy noeviction",
-        ),
-        Finding(
-            "memory limit",
-            True if limited else None,
-            f"maxmemory is {info.get('maxmemory_human', info.get('maxmemory', 0))}",
-            ""
-            if limited
-            else "Without a limit the kernel may kill Redis: set maxmemory below the machine's.",
-        ),
-        Finding(
-            "durability",
-            True if logged else None,
-            f"appendonly is {'yes' if logged else 'no'}",
-            "" if logged else "A restart loses the tables; they are rebuilt from the log: set appendonly yes",
-        ),
     ]
 
 

@@ -108,13 +108,13 @@ class Expiry:
     async def _drop(self, owner: Owner, pane: int, orders: Sequence[Logged]) -> None:
         claims = await self._own_claims(owner, orders)
         member = pane_member(owner.partition, pane)
-        commands: list[Command] = []
-        for tag in range(self._tags):
-            if claims.get(tag):
-                commands.append(("HDEL", self._keys.claims(tag), *claims[tag]))
-            commands += [
-                ("UNLINK", self._keys.pane(tag, owner.partition, pane)),
-                ("SREM", self._keys.panes(tag), member),
-                ("SREM", self._keys.closed(tag), member),
-            ]
+        tags = range(self._tags)
+        commands: list[Command] = [
+            ("HDEL", self._keys.claims(tag), *gone) for tag in tags if (gone := claims.get(tag))
+        ]
+        commands += [("UNLINK", self._keys.pane(tag, owner.partition, pane)) for tag in tags]
         await self._store.commands(commands)
+        # Not before: a pane that no tag names any more is never walked again, whatever is left of it.
+        await self._store.commands(
+            [("SREM", key, member) for tag in tags for key in (self._keys.panes(tag), self._keys.closed(tag))]
+        )

@@ -1,6 +1,7 @@
 """What the tables need of a store: plain commands and atomic scripts, many in one round trip.
 
-Two stores implement it, `RedisStore` and its twin `MemoryStore`; both pass the same contract suite.
+Three stores implement it: `RedisStore` (one server, or the primary behind sentinels), `ClusterStore`, and their twin
+`MemoryStore`; all pass the same contract suite.
 """
 
 from __future__ import annotations
@@ -27,10 +28,14 @@ class Store(Protocol):
     """A pipelined Redis, or something that answers like one. Raises StateUnavailable when it cannot."""
 
     async def commands(self, commands: Sequence[Command]) -> list[Any]:
-        """Run commands in order, one round trip; answers as RESP2 gives them, in bytes."""
+        """Run commands, those on one key in order, one round trip; answers as RESP2 gives them, in bytes.
+
+        Every command may be sent again: what is sent sets, deletes or reads, or is the HINCRBY of an epoch, of which
+        some may be skipped. On a cluster those on different keys of a tag may change places while its slot is moved.
+        """
 
     async def scripts(self, scripts: Sequence[Script]) -> list[Any]:
-        """Run scripts in order, one round trip; each is atomic, the sequence is not.
+        """Run scripts, those of one tag in order, one round trip; each is atomic, the sequence is not.
 
         Every script may be repeated safely: it is fenced, or repeating it changes nothing.
         """

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any
+
 import pytest
 
 from stream.errors import StateUnavailable
-from stream.tables.store import Store
+from stream.tables.dump import scan
+from stream.tables.store import Command, Script, Store
 from tests.contract.conftest import MakeTables
 from tests.contract.orders import FIRST_PANE, TOPIC, FailingStore, counts, order, recount, returned, rows
 
@@ -96,6 +100,48 @@ async def test_expiry_cut_off_at_any_call_resumes_and_never_subtracts_twice(
             continue
 
     assert await counts(made) == recount(orders[-1:])
+
+
+class OneNodeAway:
+    """The first UNLINK finds its node gone; the other commands of that call are carried out by theirs."""
+
+    def __init__(self, store: Store) -> None:
+        self.store, self.away = store, True
+
+    async def commands(self, commands: Sequence[Command]) -> list[Any]:
+        """See `Store`."""
+        unlinks = [i for i, command in enumerate(commands) if command[0] == "UNLINK"]
+        if not (self.away and unlinks):
+            return await self.store.commands(commands)
+        self.away = False
+        await self.store.commands([command for i, command in enumerate(commands) if i != unlinks[0]])
+        raise StateUnavailable("one node is away")
+
+    async def scripts(self, scripts: Sequence[Script]) -> list[Any]:
+        """See `Store`."""
+        return await self.store.scripts(scripts)
+
+    async def close(self) -> None:
+        """See `Store`."""
+
+
+async def test_no_part_of_a_pane_is_left_behind_when_one_node_of_a_cluster_is_away(
+    tables: MakeTables, store: Store
+) -> None:
+    made = tables(OneNodeAway(store))
+    await made.dictionary.remember("abcdef")
+    owner = await made.fences.take(TOPIC, 0)
+    orders = [order(str(i), "abc") for i in range(20)]
+    await made.orders.place(owner, list(enumerate(orders)))
+    owner.handled(19)
+    owner.watermark = FIRST_PANE + 9
+
+    with pytest.raises(StateUnavailable):
+        await made.expiry.expire(owner, FIRST_PANE + 9)
+    await made.expiry.expire(owner, FIRST_PANE + 9)
+
+    assert await rows(made, "order") == []
+    assert [family for family in await scan(made) if family == "pane"] == []
 
 
 async def test_expiry_waits_until_a_replay_has_caught_up(tables: MakeTables) -> None:

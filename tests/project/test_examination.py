@@ -10,16 +10,13 @@ import pytest
 
 from stream.embedded import Broker, embedded_redis
 from stream.embedded.ports import free_ports
-from stream.ops.examination import (
-    Finding,
-    config_problems,
-    examine,
-    examine_contracts,
-    examine_kafka,
-    examine_redis,
-    redis_findings,
-)
+from stream.ops.examination import config_problems, examine, examine_contracts, examine_kafka
+from stream.ops.finding import Finding
+from stream.ops.redis_examination import examine_redis, redis_findings, replica_findings
+from stream.tables.redis_url import read_redis_url
 from stream.topics import TopicSpec, create_topics, make_topics, topic_specs
+from tests.redis_cluster import LocalCluster
+from tests.redis_servers import sentinel_group
 
 HEALTHY = {
     "redis_version": "7.0.15",
@@ -123,6 +120,48 @@ def test_each_setting_of_redis_is_judged_alone(change: dict[str, object], name: 
 
 def test_valkey_is_called_by_its_name() -> None:
     assert redis_findings({**HEALTHY, "valkey_version": "8.1.4"})[0].what == "Valkey 8.1.4"
+
+
+async def test_of_a_cluster_every_primary_is_looked_at(redis_cluster: LocalCluster) -> None:
+    one = (await redis_cluster.primaries())[0]
+    await one.ask("CONFIG", "SET", "maxmemory-policy", "allkeys-lru")
+    try:
+        findings = await examine_redis(redis_cluster.url)
+    finally:
+        await one.ask("CONFIG", "SET", "maxmemory-policy", "noeviction")
+
+    evictions = {finding.ok: finding.what for finding in findings if finding.name == "eviction"}
+    assert evictions[False] == f"127.0.0.1:{one.port}: maxmemory-policy is allkeys-lru"
+    assert evictions[True].count("127.0.0.1:") == 2
+    assert by_name(findings)["cluster"].what.startswith("3 primaries: ")
+    assert [finding.ok for finding in findings if finding.name == "redis"] == [True]
+
+
+async def test_behind_sentinels_the_primary_is_looked_at() -> None:
+    async with sentinel_group() as group:
+        findings = by_name(await examine_redis(group.url))
+
+    assert findings["redis"].ok
+    assert findings["sentinel"].ok
+    assert "replicas" not in findings
+
+
+def test_a_primary_without_a_replica_is_named() -> None:
+    place = read_redis_url("redis+cluster://a:1,b:2")
+
+    findings = by_name(
+        replica_findings(place, {"a:1": {"connected_slaves": 1}, "b:2": {"connected_slaves": 0}})
+    )
+
+    assert findings["replicas"].ok is None
+    assert findings["replicas"].what.startswith("b:2 ")
+
+
+async def test_a_url_of_no_known_form_is_a_finding() -> None:
+    findings = await examine_redis("redis+something://a:1")
+
+    assert [finding.ok for finding in findings] == [False]
+    assert "redis+cluster://" in findings[0].remedy
 
 
 def test_contracts_that_differ_are_named(monkeypatch: pytest.MonkeyPatch) -> None:

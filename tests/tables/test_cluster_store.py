@@ -177,12 +177,12 @@ async def test_a_single_server_is_no_cluster_and_a_node_of_one_no_single_server(
 ) -> None:
     wrong = open_store(redis_url.replace("redis://", "redis+cluster://"))
     with pytest.raises(OperatorError, match="no node of a Redis Cluster"):
-        await wrong.commands([("GET", KEYS.skus(0))])
+        await wrong.commands([("HGET", KEYS.skus(0), b"f")])
     await wrong.close()
 
     node = open_store(redis_cluster.nodes[0].url)
     with pytest.raises(OperatorError) as error:
-        await node.commands([("GET", KEYS.skus(tag)) for tag in range(TAGS)])
+        await node.commands([("HGET", KEYS.skus(tag), b"f") for tag in range(TAGS)])
     await node.close()
     assert "redis+cluster://" in error.value.remedy
 
@@ -191,5 +191,5 @@ async def test_nobody_there_is_said_with_every_address_that_was_tried() -> None:
     store = open_store("redis+cluster://127.0.0.1:1,127.0.0.1:2", timeout_s=2.0)
 
     with pytest.raises(StateUnavailable, match=r"127.0.0.1:1: .*127.0.0.1:2: "):
-        await store.commands([("GET", KEYS.skus(0))])
+        await store.commands([("HGET", KEYS.skus(0), b"f")])
     await store.close()
