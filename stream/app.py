@@ -17,6 +17,7 @@ from stream.agents.wiring import Wiring
 from stream.dead_letters import DeadLetters
 from stream.decisions.policy import Policy
 from stream.errors import StreamError, WorkerStuck
+from stream.gaps import Gaps
 from stream.ops.loop_watch import LoopWatch, end_soon
 from stream.ops.tally import Tally
 from stream.ops.watchdog import Sight, Watchdog
@@ -105,7 +106,7 @@ def create_app(settings: Settings) -> BasketApp:
     policy = Policy(max_offers=settings.max_offers)
     publisher = Publisher(settings.broker, idempotent=settings.idempotent)
     tally = Tally()
-    app.positions = _positions(app, tables, settings)
+    app.positions = _positions(app, tables, settings, tally)
     changes_topic = settings.topic_prefix + topics.CUSTOMER_TIER_CHANGED
     tier_changes = TierChanges(tables.outbox, publisher, changes_topic, tally)
     app.wiring = Wiring(
@@ -128,7 +129,7 @@ def create_app(settings: Settings) -> BasketApp:
     return app
 
 
-def _positions(app: faust.App, tables: Tables, settings: Settings) -> TablePositions:
+def _positions(app: faust.App, tables: Tables, settings: Settings, tally: Tally) -> TablePositions:
     """Orders and returns are fenced; what a return wrote down is dropped once its record is committed."""
 
     async def after_returns(owner: Owner, committed: int) -> None:
@@ -155,7 +156,8 @@ def _positions(app: faust.App, tables: Tables, settings: Settings) -> TablePosit
         settings.topic_prefix + topics.ORDER_PLACED: None,
         settings.topic_prefix + topics.ORDER_RETURNED: after_returns,
     }
-    return TablePositions(tables, fenced, earliest, ends, served_ends)
+    gaps = Gaps(tally, settings.topic_prefix, settings.on_gap)
+    return TablePositions(tables, fenced, earliest, ends, served_ends, gaps)
 
 
 def _watch_over(app: BasketApp, settings: Settings) -> None:

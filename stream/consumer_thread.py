@@ -42,9 +42,11 @@ class KafkaThread(driver.AIOKafkaConsumerThread):
                 "Set it to 'earliest': with anything else a new group would skip what is in the topics.",
             )
         consumer = super()._create_worker_consumer(transport)
-        # Faust 0.15.3 fixes both in its driver; aiokafka reads them when the consumer starts.
+        # Faust 0.15.3 fixes these in its driver; aiokafka reads them when the consumer starts.
         # An order of an aborted transaction was never placed.
         consumer._isolation_level = "read_committed"
+        # A position that the log does not hold is an error for us to judge, never a jump in silence.
+        consumer._auto_offset_reset = "none"
         consumer._fetch_max_wait_ms = FETCH_MAX_WAIT_MS
         return consumer
 

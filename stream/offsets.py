@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 class Positions(Protocol):
     """Where reading starts and how far Kafka may be told, decided outside the transport (`app.positions`).
 
-    All three run in the worker's main loop. Whatever they raise stops the worker.
+    All run in the worker's main loop. Whatever they raise stops the worker.
     """
 
     async def start_at(self, committed: Mapping[TP, int | None], generation: int) -> Mapping[TP, int]:
@@ -26,6 +26,10 @@ class Positions(Protocol):
 
         `committed` has every assigned partition, None where the group has committed nothing.
         """
+        ...
+
+    async def out_of_range(self, tp: TP, position: int) -> int:
+        """Where to go on reading: the log does not hold `position`."""
         ...
 
     async def before_commit(self, offsets: Mapping[TP, int]) -> Mapping[TP, int]:

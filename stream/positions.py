@@ -11,7 +11,8 @@ from collections.abc import Awaitable, Callable, Mapping, Set
 
 from faust.types import TP
 
-from stream.errors import OperatorError, StateUnavailable, Superseded
+from stream.errors import OperatorError, StateLost, StateUnavailable, Superseded
+from stream.gaps import Gaps
 from stream.tables.fences import Owner
 from stream.tables.tables import Tables
 
@@ -31,8 +32,10 @@ class TablePositions:
         earliest: Offsets,
         ends: Offsets,
         served_ends: Offsets,
+        gaps: Gaps,
     ) -> None:
         self._tables = tables
+        self._gaps = gaps
         self._fenced = fenced
         self._earliest, self._ends, self._served_ends = earliest, ends, served_ends
         self._owners: dict[TP, Owner] = {}
@@ -64,11 +67,34 @@ class TablePositions:
             ends = {**ends, **await self._served_ends(doubtful)}
         starts = {}
         for tp, owner in owners.items():
-            start = _start(owner, committed[tp], earliest[tp], ends[tp])
+            start = self._start(tp, owner, committed[tp], earliest[tp], ends[tp])
             owner.position = start - 1
             self._owners[tp] = owner
             starts[tp] = start
         return starts
+
+    async def out_of_range(self, tp: TP, position: int) -> int:
+        """Where to go on when the log does not hold `position`, which was to be read next.
+
+        Raises OperatorError or StateLost for a fenced partition: what becomes of it is decided at the start.
+        """
+        begins = (await self._earliest({tp}))[tp]
+        if tp.topic not in self._fenced:
+            if position < begins:
+                self._gaps.left_behind(tp, position, begins)
+            else:
+                logger.error(
+                    "%s[%d] was read up to offset %d, but its log is shorter: it was made anew or lost its end. It is"
+                    " read from its beginning, %d.",
+                    *(tp.topic, tp.partition, position, begins),
+                )
+            return begins
+        if position < begins:
+            self._gaps.in_counts(tp, position, begins)
+        raise StateLost(
+            f"The log of {tp.topic}/{tp.partition} does not hold offset {position}, it begins at {begins}."
+            " A restarted worker compares it with the tables."
+        )
 
     async def before_commit(self, offsets: Mapping[TP, int]) -> Mapping[TP, int]:
         """Bring every tag up to what is about to be committed; commits no further than the tables are."""
@@ -101,25 +127,24 @@ class TablePositions:
         for tp in tps:
             self._owners.pop(tp, None)
 
-
-def _start(owner: Owner, committed: int | None, earliest: int, end: int) -> int:
-    """min(committed, lowest fence + 1), or a clear refusal."""
-    lowest, source = owner.lowest_fence, owner.source
-    if owner.caught_up_at >= end:
-        raise OperatorError(
-            f"The tables have applied {source} up to offset {owner.caught_up_at}, but the log ends at {end}:"
-            " it is not the log they were made from.",
-            "Point the worker at the right Kafka, or use another BASKETSTREAM_NAMESPACE and BASKETSTREAM_GROUP.",
-        )
-    if committed is not None and committed > earliest and owner.caught_up_at < 0:
-        raise OperatorError(
-            f"The tables are empty, but {source} was read up to offset {committed}: Redis lost its data.",
-            "Restore Redis from its append-only file, or start again from the log with `basketstream tables rebuild`.",
-        )
-    start = lowest + 1 if committed is None else min(committed, lowest + 1)
-    if start < earliest and lowest + 1 < earliest and owner.caught_up_at >= 0:
-        raise OperatorError(
-            f"The tables need {source} from offset {lowest + 1}, but the log begins at {earliest}.",
-            "Lengthen the topic's retention; `basketstream tables rebuild` starts again from what the log still holds.",
-        )
-    return max(start, earliest)
+    def _start(self, tp: TP, owner: Owner, committed: int | None, earliest: int, end: int) -> int:
+        """min(committed, lowest fence + 1), or a clear refusal."""
+        lowest, source = owner.lowest_fence, owner.source
+        if owner.caught_up_at >= end:
+            raise OperatorError(
+                f"The tables have applied {source} up to offset {owner.caught_up_at}, but the log ends at {end}:"
+                " it is not the log they were made from.",
+                "Point the worker at the right Kafka, or use another BASKETSTREAM_NAMESPACE and BASKETSTREAM_GROUP.",
+            )
+        if committed is not None and committed > earliest and owner.caught_up_at < 0:
+            raise OperatorError(
+                f"The tables are empty, but {source} was read up to offset {committed}: Redis lost its data.",
+                "Restore Redis from its append-only file, or start again from the log with"
+                " `basketstream tables rebuild`.",
+            )
+        start = lowest + 1 if committed is None else min(committed, lowest + 1)
+        if owner.caught_up_at >= 0 and lowest + 1 < earliest:
+            self._gaps.in_counts(tp, lowest + 1, earliest)
+        elif owner.caught_up_at < 0 and committed is not None and committed < earliest:
+            self._gaps.left_behind(tp, committed, earliest)
+        return max(start, earliest)

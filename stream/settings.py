@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import msgspec
 from msgspec import Meta, Struct
@@ -77,6 +77,9 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     stuck_after_s: Annotated[float, Meta(ge=1)] = 120.0
     """A partition with records that makes no progress for so long ends its worker (exit code 4). Keep it above a
     minute: one attempt may wait so long for Kafka."""
+
+    on_gap: Literal["stop", "skip"] = "stop"
+    """Orders or returns that the log deleted before they were counted: stop, or go on without them and count them."""
 
     expiry_interval_s: Annotated[float, Meta(gt=0)] = 1.0
     """Time between looks for panes that left the window."""

@@ -17,7 +17,7 @@ from operator import attrgetter
 from typing import Any, ClassVar, cast
 
 from aiokafka import ConsumerRecord
-from aiokafka.errors import IllegalStateError
+from aiokafka.errors import IllegalStateError, OffsetOutOfRangeError
 from faust.exceptions import ConsumerNotStarted
 from faust.transport.consumer import ensure_TP
 from faust.transport.drivers import TRANSPORTS
@@ -73,7 +73,10 @@ class Consumer(CommittingConsumer):
             if partitions:
                 crowded = len(partitions) < len(self._get_active_partitions())
                 wait_s = CROWDED_WAIT_S if crowded else FETCH_WAIT_S
-                records = await self._getmany(partitions, min(timeout, wait_s))
+                try:
+                    records = await self._getmany(partitions, min(timeout, wait_s))
+                except OffsetOutOfRangeError as exc:
+                    await self._read_elsewhere(exc)
         if not partitions:
             await self._wait_for_room()
         for tp, batch in records.items():
@@ -132,6 +135,18 @@ class Consumer(CommittingConsumer):
 
     async def _add_gap(self, tp: TP, offset_from: int, offset_to: int) -> None:
         """Nothing: batches are contiguous to us whatever offsets compaction and transactions left out."""
+
+    async def _read_elsewhere(self, error: OffsetOutOfRangeError) -> None:
+        """The log does not hold what was to be read next: go on where the positions say, or crash with their reason."""
+        positions = self._positions_of_app
+        if positions is None:
+            raise error
+        for tp, position in error.args[0].items():
+            start = await positions.out_of_range(ensure_TP(tp), position)
+            await self._thread.start_from({ensure_TP(tp): start})
+            self._next[ensure_TP(tp)] = start
+            if start < position:
+                self._forget([ensure_TP(tp)])
 
     def deliveries(self) -> dict[TP, tuple[int | None, int]]:
         """Of each assigned partition: the offset at or behind which its next record lies, None before its start

@@ -7,7 +7,9 @@ from collections.abc import Set
 import pytest
 from faust.types import TP
 
-from stream.errors import OperatorError, Superseded
+from stream.errors import OperatorError, StateLost, Superseded
+from stream.gaps import Gaps, OnGap
+from stream.ops.tally import Tally
 from stream.positions import TablePositions
 from stream.settings import load_settings
 from stream.tables.fences import Owner
@@ -34,8 +36,11 @@ class Log:
         return dict.fromkeys(tps, self.end)
 
 
-def positions(tables: Tables, log: Log) -> TablePositions:
-    return TablePositions(tables, {"order-placed": None}, log.earliest, log.ends, log.served)
+def positions(
+    tables: Tables, log: Log, *, on_gap: OnGap = "stop", tally: Tally | None = None
+) -> TablePositions:
+    gaps = Gaps(tally or Tally(), "", on_gap)
+    return TablePositions(tables, {"order-placed": None}, log.earliest, log.ends, log.served, gaps)
 
 
 @pytest.fixture
@@ -151,6 +156,51 @@ async def test_a_log_that_no_longer_holds_what_the_tables_lack_is_refused(tables
 
     with pytest.raises(OperatorError, match="from offset 5, but the log begins at 50"):
         await positions(tables, Log(earliest=50)).start_at({PLACED: 5}, 2)
+
+
+async def test_a_gap_the_operator_has_accepted_is_counted_and_told(
+    tables: Tables, caplog: pytest.LogCaptureFixture
+) -> None:
+    made = positions(tables, Log())
+    await made.start_at({PLACED: None}, 1)
+    await handle(made, tables, 0, 4)
+    await made.before_commit({PLACED: 5})
+    tally = Tally()
+
+    accepted = positions(tables, Log(earliest=50), on_gap="skip", tally=tally)
+
+    assert await accepted.start_at({PLACED: 5}, 2) == {PLACED: 50}
+    assert tally.counts == {"gap.order-placed": 45}
+    assert "GAP: order-placed[0] was to be read from offset 5, but its log begins at 50" in caplog.text
+
+
+async def test_empty_tables_behind_a_log_that_retention_cut_count_the_gap(tables: Tables) -> None:
+    tally = Tally()
+
+    assert await positions(tables, Log(earliest=8), tally=tally).start_at({PLACED: 5}, 1) == {PLACED: 8}
+    assert tally.counts == {"gap.order-placed": 3}
+
+
+async def test_a_fenced_partition_that_falls_out_of_its_log_stops_the_worker(tables: Tables) -> None:
+    with pytest.raises(OperatorError, match="from offset 5, but the log begins at 8: 3 records are gone"):
+        await positions(tables, Log(earliest=8)).out_of_range(PLACED, 5)
+    with pytest.raises(StateLost, match="compares it with the tables"):
+        await positions(tables, Log(earliest=8), on_gap="skip").out_of_range(PLACED, 5)
+    with pytest.raises(StateLost, match="does not hold offset 101"):
+        await positions(tables, Log(end=100)).out_of_range(PLACED, 101)
+
+
+async def test_baskets_that_are_gone_are_counted_and_the_next_ones_answered(
+    tables: Tables, caplog: pytest.LogCaptureFixture
+) -> None:
+    tally = Tally()
+    made = positions(tables, Log(earliest=8), tally=tally)
+
+    assert await made.out_of_range(BASKETS, 5) == 8
+    assert tally.counts == {"gap.basket-updated": 3}
+
+    assert await made.out_of_range(BASKETS, 500) == 8
+    assert "basket-updated[0] was read up to offset 500, but its log is shorter" in caplog.text
 
 
 async def test_a_partition_that_left_commits_nothing_and_its_old_owner_is_fenced(tables: Tables) -> None:
