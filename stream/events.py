@@ -235,7 +235,7 @@ class Rung(Struct, frozen=True, gc=False):
     features: dict[str, bool | float | str]
 
 
-class Offer(Struct, frozen=True, gc=False, omit_defaults=True, kw_only=True):
+class Offer(Struct, frozen=True, gc=False, omit_defaults=True):
     """One product to add (`cross_sell`) or to take instead of a line (`upsell`, see `replaces_sku`)."""
 
     offer_id: Id

@@ -38,7 +38,7 @@ def register(app: faust.App, wiring: Wiring) -> None:
         known = await wiring.tables.customers.known(sorted(customers))
         baskets = [_basket(batch.topic, r, known, wiring.default_tier) for r in received]
         now_ms = max((r.occurred_at_ms for r in received), default=0)
-        views = await wiring.views.read(baskets, now_ms, time.monotonic())
+        views = await wiring.views.read(baskets, time.monotonic())
         decisions = decide_batch(baskets, views, wiring.policy, now_ms)
         messages = [
             _message(batch.topic, r, basket, decision, wiring)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 
 from msgspec import Struct
 
+from stream.decisions.assortment import UNLISTED
 from stream.decisions.candidates import Considered, superseded
 from stream.decisions.codes import (
     BELOW_CONFIDENCE,
@@ -18,26 +19,25 @@ from stream.decisions.codes import (
 from stream.decisions.eligibility import refusal
 from stream.decisions.explain import why_upsell
 from stream.decisions.ladder import fare_grid
-from stream.decisions.model import Basket, Decision, Product
+from stream.decisions.model import Basket, Decision
 from stream.decisions.neighbours import Refused
 from stream.decisions.policy import Policy
 from stream.decisions.scoring import Ranked
 from stream.decisions.upsell import NO_UPSELLS, Upsell
 from stream.decisions.views import Views
 from stream.events import Offer, Reason, Suppressed
-from stream.identity import OfferIds, offer_id
+from stream.identity import offer_id
 
 SILENCE_KEPT = 5
 """Candidates (or lines) that a decision without offers names."""
 
 
 class Draft(Struct, frozen=True, gc=False):
-    """A decision before its cross-sells are explained: upsells, cross-sells (index and score), refusals."""
+    """A decision before its cross-sells are explained: upsells, picked cross-sells, refusals."""
 
     considered: Considered
     upsells: list[Offer]
-    items: list[int]
-    scores: list[float]
+    picked: list[Ranked]
     refused: list[Suppressed]
 
 
@@ -45,7 +45,7 @@ def arrange(considered: Considered, ranked: Iterable[Ranked], views: Views, poli
     """Upsells first, then cross-sells in the order of their scores, until the basket has what it may get."""
     wanted = policy.wanted(considered.basket.max_offers)
     if wanted <= 0:
-        return Draft(considered, [], [], [], _lines(considered, NO_OFFERS_ASKED))
+        return Draft(considered, [], [], _lines(considered, NO_OFFERS_ASKED))
     refused: list[Suppressed] = []
     upsells: list[Offer] = []
     if considered.upsells is not NO_UPSELLS:
@@ -53,10 +53,10 @@ def arrange(considered: Considered, ranked: Iterable[Ranked], views: Views, poli
         upsells += [_upsell_offer(up, considered.basket, policy) for up in considered.upsells.chosen]
     if upsells:
         refused += superseded(considered, views)
-    draft = Draft(considered, upsells, [], [], refused)
+    draft = Draft(considered, upsells, [], refused)
     if len(upsells) < wanted:
         _pick(draft, wanted - len(upsells), ranked, views, policy)
-    if not upsells and not draft.items:
+    if not upsells and not draft.picked:
         refused += _silence(considered, {entry.sku for entry in refused}, views)
     del refused[policy.max_suppressed :]
     return draft
@@ -64,68 +64,56 @@ def arrange(considered: Considered, ranked: Iterable[Ranked], views: Views, poli
 
 def _pick(draft: Draft, most: int, ranked: Iterable[Ranked], views: Views, policy: Policy) -> None:
     """Walk down the ranking and take what goes with the basket and with what was taken before it."""
-    basket, items, scores, refused = draft.considered.basket, draft.items, draft.scores, draft.refused
-    products, cart, currency = views.products, set(draft.considered.cart), basket.currency
+    basket, picked, refused = draft.considered.basket, draft.picked, draft.refused
+    cart, goods = draft.considered.cart, views.assortment
     unlimited = basket.max_price is None and not basket.exclude_skus and not basket.excluded_categories
+    currency = goods.currency(basket.currency)
     cap = most if policy.max_per_category is None else policy.max_per_category
-    ranges = set(draft.considered.ranges)
-    upsold = {views.index.get(offer.sku) for offer in draft.upsells} if draft.upsells else ()
+    ranges = [goods.range_number(product.range_id or "") for product in draft.considered.ranged]
+    shelves: list[int] = []
+    upsold = [offer.sku for offer in draft.upsells]
+    facts, floor = goods.facts, policy.min_score
     code: str | None
-    for item, score in ranked:
-        product = products[item]
+    for candidate in ranked:
+        item, _, score = candidate
+        sale, shelf, of_range = facts[item]
         if item in cart:
             code = IN_CART
-        elif item in upsold:
+        elif upsold and views.skus[item] in upsold:
             continue
-        elif score <= policy.min_score:
+        elif score <= floor:
             code = BELOW_CONFIDENCE
-        elif unlimited and (product is None or (product.plain and product.currency == currency)):
+        elif unlimited and (sale in (currency, UNLISTED)):
             code = None
         else:
-            code = refusal(views.skus[item], product, basket, draft.considered.at_ms)
-        if code is None and product is not None:
-            if product.range_id is not None and product.range_id in ranges:
-                code = SAME_RANGE
-            elif len(items) >= cap and _shelf_is_full(product.category, items, products, cap):
-                code = CATEGORY_CAP
-            elif product.range_id is not None:
-                ranges.add(product.range_id)
+            code = refusal(views.skus[item], goods.products[item], basket, draft.considered.at_ms)
         if code is None:
-            items.append(item)
-            scores.append(score)
-            if len(items) == most:
+            if of_range and of_range in ranges:
+                code = SAME_RANGE
+            elif shelf and len(picked) >= cap and shelves.count(shelf) >= cap:
+                code = CATEGORY_CAP
+        if code is None:
+            picked.append(candidate)
+            if len(picked) == most:
                 break
+            shelves.append(shelf)
+            if of_range:
+                ranges.append(of_range)
         elif len(refused) < policy.max_suppressed:
             refused.append(Suppressed(views.skus[item], code))
         elif code == BELOW_CONFIDENCE:  # so is all that follows, and nobody would be told
             break
 
 
-def _shelf_is_full(
-    category: tuple[str, ...], items: list[int], products: Sequence[Product | None], cap: int
-) -> bool:
-    """Whether as many of these items as may be are of the category; products without one share none."""
-    taken = [product for item in items if (product := products[item]) is not None]
-    return bool(category) and sum(product.category == category for product in taken) >= cap
-
-
 def finish(draft: Draft, reasons: Iterator[Reason], views: Views) -> Decision:
     """The decision of a draft, its cross-sells taking the next reasons in order."""
-    offers, ids = draft.upsells, OfferIds(draft.considered.basket.suggestion_id)
-    for item, score, reason in zip(draft.items, draft.scores, reasons, strict=False):
-        sku, product = views.skus[item], views.products[item]
+    offers, skus, products = draft.upsells, views.skus, views.assortment.products
+    suggestion = draft.considered.basket.suggestion_id
+    for (item, _, score), reason in zip(draft.picked, reasons, strict=False):
+        sku, product = skus[item], products[item]
         title, price = (None, None) if product is None else (product.title, product.price)
-        offers.append(
-            Offer(
-                offer_id=ids.of(sku),
-                kind="cross_sell",
-                sku=sku,
-                score=score,
-                reason=reason,
-                title=title,
-                price=price,
-            )
-        )
+        ident = offer_id(suggestion, "cross_sell", sku)
+        offers.append(Offer(ident, "cross_sell", sku, score, reason, title, price))
     return Decision(offers, draft.refused)
 
 

@@ -31,10 +31,9 @@ def decide_batch(baskets: Sequence[Basket], views: Views, policy: Policy, now_ms
 
 
 def _decide(chunk: Sequence[Considered], views: Views, policy: Policy) -> list[Decision]:
-    scored = score([considered.rows for considered in chunk], len(views.skus))
+    scored = score([considered.rows for considered in chunk])
     ranking = Ranking(scored, views, policy.max_offers + SPARE)
     drafts = [arrange(considered, ranking.walk(at), views, policy) for at, considered in enumerate(chunk)]
-    items = [item for draft in drafts for item in draft.items]
-    found = evidence(scored, items, [len(draft.items) for draft in drafts])
+    found = evidence(scored, [entry[1] for draft in drafts for entry in draft.picked])
     reasons = iter(why_cross_sells(found, scored.rows, views))
     return [finish(draft, reasons, views) for draft in drafts]

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
-from stream.decisions.scoring import Floats, Scored
-
-Integers = npt.NDArray[np.integer[Any]]
+from stream.decisions.neighbours import FRACTION
+from stream.decisions.scoring import Integers, Scored
 
 SILENT = -1
 """In the place of a row's number: no row of that sort holds the item."""
+
+_UNHEARD = np.iinfo(np.int64).min
 
 
 class Evidence(NamedTuple):
@@ -26,43 +26,40 @@ class Evidence(NamedTuple):
     weight: list[float]
 
 
-def evidence(scored: Scored, items: Sequence[int], picks: Sequence[int]) -> Evidence:
-    """The evidence for picked items: the first `picks[0]` are of the first basket of `scored`, and so on.
+def evidence(scored: Scored, candidates: Sequence[int]) -> Evidence:
+    """The evidence for picked candidates of `scored`.
 
     Of rows that weigh an item the same, the first one (by SKU) speaks.
     """
-    if not items:
+    if not candidates:
         return Evidence([], [], [], [])
-    lengths = np.repeat(np.diff(scored.row_bounds), picks)
-    starts = np.cumsum(lengths) - lengths
-    # One question for each row of a pick's basket: where does it hold the item? Rows are sorted, so all
-    # (row, item) together are, too.
-    pick = np.repeat(np.arange(len(items)), lengths)
-    row = np.arange(len(pick)) + (np.repeat(scored.row_bounds[:-1], picks) - starts)[pick]
-    held = np.repeat(np.arange(len(scored.rows)) << 32, np.diff(scored.key_bounds)) + scored.keys
-    asked = (row << 32) + np.array(items)[pick]
-    place = np.minimum(np.searchsorted(held, asked), len(held) - 1)
-    weight = np.where(held[place] == asked, scored.values.real[place], -np.inf)
+    picked = np.array(candidates)
+    lengths = scored.starts[picked + 1] - scored.starts[picked]
+    ends = np.cumsum(lengths)
+    pick = np.repeat(np.arange(len(picked)), lengths)
+    starts = ends - lengths
+    elements = scored.elements[np.arange(ends[-1]) + (scored.starts[picked] - starts)[pick]]
+    rows = np.searchsorted(scored.row_bounds, elements, side="right") - 1
+    weights = scored.weights[elements]
     if not scored.any_named:
-        loudest = _loudest(weight, starts, pick)
-        together = scored.values.imag[place[loudest]].astype(np.int64)
-        nobody, nothing = [SILENT] * len(items), [0.0] * len(items)
-        return Evidence(row[loudest].tolist(), together.tolist(), nobody, nothing)
-    named = np.array([entry.named for entry in scored.rows])[row]
-    by_orders = _loudest(np.where(named, -np.inf, weight), starts, pick)
-    by_name = _loudest(np.where(named, weight, -np.inf), starts, pick)
+        loudest = _loudest(weights, starts, pick)
+        nobody, nothing = [SILENT] * len(picked), [0.0] * len(picked)
+        return Evidence(rows[loudest].tolist(), scored.counts[elements[loudest]].tolist(), nobody, nothing)
+    named = np.array([row.named for row in scored.rows])[rows]
+    by_orders = _loudest(np.where(named, _UNHEARD, weights), starts, pick)
+    by_name = _loudest(np.where(named, weights, _UNHEARD), starts, pick)
     return Evidence(
-        np.where(by_orders < 0, SILENT, row[by_orders]).tolist(),
-        scored.values.imag[place[by_orders]].astype(np.int64).tolist(),
-        np.where(by_name < 0, SILENT, row[by_name]).tolist(),
-        weight[by_name].tolist(),
+        np.where(by_orders < 0, SILENT, rows[by_orders]).tolist(),
+        scored.counts[elements[by_orders]].tolist(),
+        np.where(by_name < 0, SILENT, rows[by_name]).tolist(),
+        (weights[by_name] / FRACTION).tolist(),
     )
 
 
-def _loudest(weight: Floats, starts: Integers, pick: Integers) -> Integers:
+def _loudest(weights: Integers, starts: Integers, pick: Integers) -> Integers:
     """For each pick the first of its places with the largest weight, -1 where none has any."""
-    most = np.maximum.reduceat(weight, starts)
-    at = np.flatnonzero((weight == most[pick]) & (weight > -np.inf))
+    most = np.maximum.reduceat(weights, starts)
+    at = np.flatnonzero((weights == most[pick]) & (weights > _UNHEARD))
     loudest = np.full(len(starts), SILENT)
     loudest[pick[at[::-1]]] = at[::-1]  # written from the back, so that the first one stays
     return loudest

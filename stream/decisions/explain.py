@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 
 from stream.decisions.evidence import Evidence
 from stream.decisions.ladder import features_gained, features_lost
@@ -13,6 +14,10 @@ from stream.events import Reason
 
 NAMES_SHOWN = 10
 """Gained features named in the evidence; the number counts all."""
+
+REASONS_KEPT = 50_000
+"""Reasons that are kept for the next basket with the same lines: popular ones are given thousands of times
+before a count in them changes."""
 
 # ISO 4217: currencies whose minor unit is not a hundredth.
 _DECIMALS = (
@@ -61,17 +66,22 @@ def why_cross_sells(found: Evidence, rows: Sequence[NeighbourRow], views: Views)
     are any; everything else is a CO_PURCHASE of the strongest line.
     """
     return [
-        _co_purchase(rows[learned], together, views)
+        _counted(rows[learned], together, views)
         if named < 0
         else _complement(rows[named], weight, None if learned < 0 else rows[learned], together, views)
         for learned, together, named, weight in zip(*found, strict=True)
     ]
 
 
-def _co_purchase(row: NeighbourRow, together: int, views: Views) -> Reason:
-    sku, orders, days = views.skus[row.item], row.orders, views.window_days
-    product = views.products[row.item]
+def _counted(row: NeighbourRow, together: int, views: Views) -> Reason:
+    """The numbers behind what the orders taught about a line."""
+    sku, product = views.skus[row.item], views.assortment.products[row.item]
     title = sku if product is None or product.title is None else product.title
+    return _co_purchase(sku, title, together, row.orders, views.window_days)
+
+
+@lru_cache(maxsize=REASONS_KEPT)
+def _co_purchase(sku: str, title: str, together: int, orders: int, days: int) -> Reason:
     return Reason(
         "CO_PURCHASE",
         {"sku": sku, "together": together, "orders": orders, "window_days": days},
@@ -82,11 +92,11 @@ def _co_purchase(row: NeighbourRow, together: int, views: Views) -> Reason:
 def _complement(
     row: NeighbourRow, weight: float, learned: NeighbourRow | None, together: int, views: Views
 ) -> Reason:
-    sku, product = views.skus[row.item], views.products[row.item]
+    sku, product = views.skus[row.item], views.assortment.products[row.item]
     evidence: dict[str, int | float | str] = {"sku": sku, "weight": weight}
     text = f"Goes with {sku if product is None or product.title is None else product.title}"
     if learned is not None:
-        counted = _co_purchase(learned, together, views)
+        counted = _counted(learned, together, views)
         evidence |= {f"co_purchase_{name}": value for name, value in counted.evidence.items()}
         text = f"{text}; {counted.text}"
     return Reason("COMPLEMENT", evidence, text)

@@ -98,20 +98,19 @@ def climb(
     An equal price is a step of 0 and fine (a tastier dish at the same price); a cheaper rung is no upsell.
     """
     refused: list[Suppressed] = []
+    best: Product | None = None
     above = ladder.above(held)
-    for _, level in groupby(above, key=lambda product: product.rung):
-        fit: list[Product] = []
-        for product in level:
-            code = _step_refusal(product, line_price, basket, cart, policy, now_ms)
-            if code is None:
-                fit.append(product)
-            else:
-                refused.append(Suppressed(product.sku, code))
-        if fit:  # sorted by price and SKU already, and min keeps the first of equals
-            return Climb(min(fit, key=lambda product: -product.margin()), refused)
+    for product in above:
+        if best is not None and product.rung > best.rung:
+            break
+        code = _step_refusal(product, line_price, basket, cart, policy, now_ms)
+        if code is not None:
+            refused.append(Suppressed(product.sku, code))
+        elif best is None or product.margin() > best.margin():  # sorted by price and SKU already
+            best = product
     if not above:
-        refused.extend(Suppressed(product.sku, LOWER_RUNG) for product in ladder.below(held)[-1:])
-    return Climb(None, refused)
+        refused.extend([Suppressed(product.sku, LOWER_RUNG) for product in ladder.below(held)[-1:]])
+    return Climb(best, refused)
 
 
 def _step_refusal(

@@ -6,7 +6,6 @@ bytes: a batch only joins the bytes of its rows, and 50 partners take about 1.1 
 
 from __future__ import annotations
 
-from array import array
 from collections.abc import Mapping, Sequence
 from typing import Final
 
@@ -20,6 +19,12 @@ from stream.decisions.policy import Policy
 Integers = npt.NDArray[np.int64]
 Indices = npt.NDArray[np.int32]
 Floats = npt.NDArray[np.float64]
+
+FRACTION: Final = 2**30
+"""A weight of 1: weights are whole numbers of this fraction, so that their sums do not depend on the order."""
+
+MOST_WEIGHT: Final = 15 * FRACTION
+"""Larger weights are cut off here: with 2,000 lines a sum stays below 2^45, which a ranking has room for."""
 
 REFUSED_KEPT: Final = 3
 """Partners under the floors that a row remembers, to be able to say why there is no offer."""
@@ -36,25 +41,26 @@ class Refused(Struct, frozen=True, gc=False):
 class NeighbourRow(Struct, frozen=True, gc=False):
     """Candidates that the SKU with dense index `item` speaks for, by dense index.
 
-    `keys` are their dense indices (int32), `values` the pairs (weight, count) of float64, both in native byte
-    order; `orders` is the SKU's own order count. `named` says that the catalogue, not the orders, speaks:
-    counts are then 0 and weights are those of the catalogue.
+    `keys` are their dense indices (int32), `values` the pairs (weight in `FRACTION`s, count) of int64, both in
+    native byte order; `orders` is the SKU's own order count. `named` says that the catalogue, not the orders,
+    speaks: counts are then 0 and weights are those of the catalogue.
     """
 
     item: int
     keys: bytes
-    values: array[float]
+    values: bytes
     orders: int = 0
     refused: tuple[Refused, ...] = ()
     named: bool = False
 
     def candidates(self) -> list[int]:
-        """Dense indices of the candidates, rising."""
+        """Dense indices of the candidates."""
         return memoryview(self.keys).cast("i").tolist()
 
     def weights(self) -> dict[int, float]:
         """Weight of each candidate, by dense index."""
-        return dict(zip(self.candidates(), self.values[::2], strict=True))
+        weights = memoryview(self.values).cast("q").tolist()[::2]
+        return dict(zip(self.candidates(), [weight / FRACTION for weight in weights], strict=True))
 
 
 def neighbour_rows(
@@ -87,13 +93,12 @@ def neighbour_rows(
     weights = counts / (n_i + policy.prior_orders) / discount
 
     at = np.flatnonzero(kept)
-    at = at[np.argsort((row_of[at] << 32) + partners[at])]
-    keys, packed = partners[at].astype(np.int32).tobytes(), array("d", _pairs(weights[at], counts[at]))
+    keys, packed = partners[at].astype(np.int32).tobytes(), _pairs(weights[at], counts[at])
     kept_before = np.concatenate(([0], np.cumsum(kept)))
     starts = kept_before[ends].tolist()
     refused = _refused(ends, kept, supported, partners, counts)
     return [
-        NeighbourRow(item, keys[4 * a : 4 * b], packed[2 * a : 2 * b], n, refused.get(r, ()))
+        NeighbourRow(item, keys[4 * a : 4 * b], packed[16 * a : 16 * b], n, refused.get(r, ()))
         for r, (item, a, b, n) in enumerate(
             zip(np.asarray(items).tolist(), starts[:-1], starts[1:], own.tolist(), strict=True)
         )
@@ -102,15 +107,14 @@ def neighbour_rows(
 
 def named_row(item: int, weights: Mapping[int, float]) -> NeighbourRow:
     """A row of the catalogue's weights, by the dense indices of the complements."""
-    keys = sorted(weights)
-    values = array("d")
-    for key in keys:
-        values.extend((weights[key], 0.0))
-    return NeighbourRow(item, array("i", keys).tobytes(), values, named=True)
+    keys, values = np.array(list(weights), np.int32), np.array(list(weights.values()), np.float64)
+    return NeighbourRow(item, keys.tobytes(), _pairs(values, np.zeros(len(keys), np.int64)), named=True)
 
 
 def _pairs(weights: Floats, counts: Integers) -> bytes:
-    return np.column_stack((weights, counts.astype(np.float64))).tobytes()
+    """Weights as whole numbers, each with its count."""
+    whole = np.clip(np.rint(weights * FRACTION), -MOST_WEIGHT, MOST_WEIGHT).astype(np.int64)
+    return np.column_stack((whole, counts)).tobytes()
 
 
 def _refused(

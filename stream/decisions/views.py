@@ -6,11 +6,12 @@ differently decide the same.
 
 What has to be in a view:
 
-- for each line's SKU that was ever counted: its number and its learned row (`neighbours.neighbour_rows`);
+- for each line's SKU that was ever counted or is in the catalogue: its `LineView`, with its learned row
+  (`neighbours.neighbour_rows`) and, for a product with complements, the named row
+  (`complements.complement_row`);
 - for each product in the catalogue among the lines and the partners of their rows: the product;
-- for a line's product with complements: the named row (`complements.complement_row`);
 - for a line's product with a range: the ladder (`ladder.Ladder`);
-- for each rung that `candidates.rungs_to_offer` answers: number and rows as for a line.
+- for each rung that `candidates.rungs_above` answers: what a line has.
 
 What is missing is taken as unknown, never guessed.
 """
@@ -21,22 +22,38 @@ from collections.abc import Mapping, Sequence
 
 from msgspec import Struct
 
+from stream.decisions.assortment import Assortment
 from stream.decisions.ladder import Ladder
 from stream.decisions.model import Product
 from stream.decisions.neighbours import NeighbourRow
 
 
+class LineView(Struct, frozen=True, gc=False):
+    """What a SKU means when it is a line: its dense index, the rows that speak for it (the learned one first),
+    and its product where that stands in a range."""
+
+    item: int
+    rows: tuple[NeighbourRow, ...] = ()
+    ranged: Product | None = None
+
+
+def line_view(
+    item: int, learned: NeighbourRow | None, named: NeighbourRow | None, product: Product | None
+) -> LineView:
+    """The view of a SKU from its parts; those it does not have are None."""
+    rows = tuple(row for row in (learned, named) if row is not None)
+    return LineView(item, rows, product if product is not None and product.range_id is not None else None)
+
+
 class Views(Struct, frozen=True, gc=False, kw_only=True):
     """References to what was read; making one copies nothing.
 
-    `index` numbers the SKUs, `skus` and `products` are by that number (None: not in the catalogue, still
-    offerable without title and price). `learned` and `named` hold rows by number; `ladders` are by range id.
+    `lines` are by SKU. `skus` and the `assortment` are by dense index (a SKU that is not in the catalogue is
+    still offerable, without title and price); `ladders` are by range id.
     """
 
-    index: Mapping[str, int]
+    lines: Mapping[str, LineView]
     skus: Sequence[str]
-    products: Sequence[Product | None]
-    learned: Mapping[int, NeighbourRow]
-    named: Mapping[int, NeighbourRow] = {}
+    assortment: Assortment
     ladders: Mapping[str, Ladder] = {}
     window_days: int = 90

@@ -12,9 +12,11 @@ from typing import NamedTuple, TypeVar
 import numpy as np
 import numpy.typing as npt
 
+from stream.decisions.assortment import Assortment
 from stream.decisions.ladder import Ladder
 from stream.decisions.model import Product
 from stream.decisions.neighbours import NeighbourRow
+from stream.decisions.views import LineView, line_view
 from stream.tables.ids import sku_id, tag_of
 
 Items = npt.NDArray[np.int64]
@@ -67,9 +69,10 @@ class ViewCache:
         self.idents: list[bytes] = []
         self.by_ident: dict[bytes, int] = {}
         self.tag_of_item: Items = np.zeros(_FIRST_ROOM, np.int64)
-        self.products: list[Product | None] = []
+        self.assortment = Assortment()
         self.product_events: list[bytes | None] = []
         self.product_versions: Items = np.full(_FIRST_ROOM, UNREAD)
+        self.lines: dict[str, LineView] = {}
         self.learned: dict[int, NeighbourRow] = {}
         self.lists: dict[int, PartnerList] = {}
         self.named: dict[int, NeighbourRow] = {}
@@ -95,12 +98,19 @@ class ViewCache:
                 self._new(names[ident], ident)
         return np.array([by_ident.get(ident, -1) for ident in idents], np.int64)
 
+    def look_again(self, items: Iterable[int]) -> None:
+        """Put together again what these items mean as lines, after a part of it changed."""
+        for item in items:
+            self.lines[self.skus[item]] = line_view(
+                item, self.learned.get(item), self.named.get(item), self.assortment.products[item]
+            )
+
     def _new(self, sku: str, ident: bytes) -> int:
         item = len(self.skus)
         self.index[sku] = self.by_ident[ident] = item
         self.skus.append(sku)
         self.idents.append(ident)
-        self.products.append(None)
+        self.assortment.add()
         self.product_events.append(None)
         if item >= len(self.order_counts):
             self.order_counts = _with_room(self.order_counts, item, 0)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from stream.decisions.candidates import rungs_to_offer
+from stream.decisions.candidates import rungs_above
 from stream.decisions.complements import complement_row
 from stream.decisions.ladder import build_ladder
 from stream.decisions.model import Basket, Product, product_of
@@ -29,7 +29,6 @@ class _Asked:
     """A batch that waits for its views."""
 
     baskets: Sequence[Basket]
-    now_ms: int
     now_s: float
     views: Views | None = None
 
@@ -49,13 +48,13 @@ class ViewReader:
     def _empty_cache(self) -> ViewCache:
         return ViewCache(self._tables.layout.tags, self._half_age_s)
 
-    async def read(self, baskets: Sequence[Basket], now_ms: int, now_s: float) -> Views:
+    async def read(self, baskets: Sequence[Basket], now_s: float) -> Views:
         """The views of these baskets; nothing in them is older than the maximal age at `now_s`.
 
         One read is under way at a time; batches that come meanwhile share the next one, since a read costs little more
         for the baskets of all partitions than for those of one. Raises StateUnavailable.
         """
-        mine = _Asked(baskets, now_ms, now_s)
+        mine = _Asked(baskets, now_s)
         self._asked.append(mine)
         async with self._turn:
             if mine.views is None:
@@ -63,7 +62,6 @@ class ViewReader:
                 try:
                     views = await self._read(
                         [basket for one in group for basket in one.baskets],
-                        max(one.now_ms for one in group),
                         max(one.now_s for one in group),
                     )
                 except BaseException:
@@ -75,26 +73,28 @@ class ViewReader:
         assert mine.views is not None
         return mine.views
 
-    async def _read(self, baskets: Sequence[Basket], now_ms: int, now_s: float) -> Views:
+    async def _read(self, baskets: Sequence[Basket], now_s: float) -> Views:
         if len(self._cache.skus) > MOST_CACHED:
             self._cache = self._empty_cache()
         skus = {line.sku: None for basket in baskets for line in basket.lines}
         lines = np.array(self._cache.number(skus), np.int64)
         await self._look_at_catalogue(now_s)
         await self._read_products(lines)
-        await self._read_ladders(lines, now_s)
-        rungs = self._cache.number(sorted(rungs_to_offer(baskets, self._views(), self._policy, now_ms)))
+        ranged = [p for line in lines.tolist() if (p := self._product(line)) and p.range_id is not None]
+        await self._read_ladders(ranged, now_s)
+        rungs = self._cache.number(rungs_above(ranged, self._cache.ladders))
         await self._read_candidates(np.concatenate([lines, np.array(rungs, np.int64)]), now_s)
         return self._views()
+
+    def _product(self, item: int) -> Product | None:
+        return self._cache.assortment.products[item]
 
     def _views(self) -> Views:
         cache = self._cache
         return Views(
-            index=cache.index,
+            lines=cache.lines,
             skus=cache.skus,
-            products=cache.products,
-            learned=cache.learned,
-            named=cache.named,
+            assortment=cache.assortment,
             ladders=cache.ladders,
             window_days=self._window_days,
         )
@@ -116,15 +116,16 @@ class ViewReader:
         events = await self._tables.catalogue.products([cache.idents[item] for item in stale])
         cache.product_versions[stale] = versions[changed]
         for item, event in zip(stale.tolist(), events, strict=True):
-            if event != cache.product_events[item]:
+            if event is not None and event != cache.product_events[item]:
                 cache.product_events[item] = event
-                cache.products[item] = _product(cache.skus[item], event)
+                cache.assortment.put(item, _product(cache.skus[item], event))
+                if item in cache.lists:
+                    cache.look_again([item])
 
-    async def _read_ladders(self, lines: Items, now_s: float) -> None:
-        """Ladders of the ranges that lines stand in, with all their products."""
+    async def _read_ladders(self, lines: Sequence[Product], now_s: float) -> None:
+        """Ladders of the ranges that these lines stand in, with all their products."""
         cache = self._cache
-        products = [cache.products[line] for line in lines]
-        ranges = {p.range_id: None for p in products if p is not None and p.range_id is not None}
+        ranges = {product.range_id or "": None for product in lines}
         if not ranges:
             return
         asked = {cache.ranges.setdefault(name, len(cache.ranges)): name for name in ranges}
@@ -139,7 +140,7 @@ class ViewReader:
         numbers = await self._number([ident for idents in members.values() for ident in idents])
         await self._read_products(numbers[numbers >= 0])
         for name, idents in members.items():
-            products = (cache.products[cache.by_ident[ident]] for ident in idents if ident in cache.by_ident)
+            products = (self._product(cache.by_ident[ident]) for ident in idents if ident in cache.by_ident)
             held = tuple(p for p in products if p is not None and p.range_id == name)
             if held != cache.ladder_members.get(name):
                 cache.ladder_members[name] = held
@@ -168,6 +169,7 @@ class ViewReader:
             cache.total_orders = total
             self._derive_rows(stale.tolist())
         self._name_complements(stale.tolist())
+        cache.look_again(stale.tolist())
         cache.lists_read.read(stale, now_s)
 
     async def _keep_lists(self, lines: Sequence[int], packed: Sequence[bytes]) -> bool:
@@ -225,24 +227,20 @@ class ViewReader:
         return self._cache.number_idents(idents, names)
 
     def _complements(self, lines: Items) -> Items:
-        named = (self._cache.products[line] for line in lines.tolist())
+        named = (self._product(line) for line in lines.tolist())
         skus = [sku for p in named if p is not None for sku, _ in p.complements]
         return np.array(self._cache.number(skus), np.int64)
 
     def _name_complements(self, lines: Iterable[int]) -> None:
         cache = self._cache
         for line in lines:
-            product = cache.products[line]
+            product = self._product(line)
             if product is not None and product.complements:
                 cache.named[line] = complement_row(product, cache.index, self._policy)
             else:
                 cache.named.pop(line, None)
 
 
-def _product(sku: str, event: bytes | None) -> Product | None:
-    """The product of a stored event: None if the catalogue never had it."""
-    if event is None:
-        return None
-    if event == DELISTED:
-        return Product(sku=sku, delisted=True)
-    return product_of(read_product(event))
+def _product(sku: str, event: bytes) -> Product:
+    """The product of a stored event."""
+    return Product(sku=sku, delisted=True) if event == DELISTED else product_of(read_product(event))

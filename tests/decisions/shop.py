@@ -6,13 +6,14 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 
+from stream.decisions.assortment import Assortment
 from stream.decisions.complements import complement_row
 from stream.decisions.decide import decide_batch
 from stream.decisions.ladder import build_ladder
 from stream.decisions.model import Basket, BasketLine, Decision, Product
 from stream.decisions.neighbours import neighbour_rows
 from stream.decisions.policy import Policy
-from stream.decisions.views import Views
+from stream.decisions.views import Views, line_view
 
 NOW_MS = 1_767_225_600_000
 POLICY = Policy()
@@ -69,12 +70,18 @@ def views(
     for entry in known.values():
         if entry.range_id is not None:
             by_range.setdefault(entry.range_id, []).append(entry)
+    assortment = Assortment()
+    for sku in skus:
+        assortment.add(known.get(sku))
+    learned = {row.item: row for row in rows}
+    named = {index[p.sku]: complement_row(p, index, policy) for p in known.values() if p.complements}
     return Views(
-        index=index,
+        lines={
+            sku: line_view(item, learned.get(item), named.get(item), known.get(sku))
+            for sku, item in index.items()
+        },
         skus=skus,
-        products=[known.get(sku) for sku in skus],
-        learned={row.item: row for row in rows},
-        named={index[p.sku]: complement_row(p, index, policy) for p in known.values() if p.complements},
+        assortment=assortment,
         ladders={name: build_ladder(entries, policy) for name, entries in by_range.items()},
     )
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from stream.decisions.candidates import rungs_to_offer
+from stream.decisions.candidates import rungs_above
 from stream.decisions.codes import BELOW_CONFIDENCE, BELOW_SUPPORT, SAME_RANGE, SUPERSEDED_BY_UPSELL
 from stream.decisions.complements import complement_row
 from stream.decisions.decide import decide_batch
@@ -153,7 +153,8 @@ def test_a_complement_without_a_number_cannot_be_offered() -> None:
     known = views([product("bike")])
     bike = product("bike", complements=(("unheard of", 1.0),))
 
-    assert complement_row(bike, known.index, POLICY).keys == b""
+    index = {sku: line.item for sku, line in known.lines.items()}
+    assert complement_row(bike, index, POLICY).keys == b""
 
 
 @pytest.mark.scenario("S39")
@@ -247,10 +248,13 @@ def test_an_offered_rung_too_new_to_be_known_is_lent_the_old_lines_co_purchases(
     assert codes(decision)["made-for-a"] == SUPERSEDED_BY_UPSELL
 
 
-def test_the_rungs_to_read_are_those_that_will_be_offered() -> None:
-    known = views([product(s, 1000 + n, range_id="r", rung=n) for n, s in enumerate("abc")])
+def test_the_rungs_to_read_are_all_that_a_line_may_be_replaced_by() -> None:
+    products = [product(s, 1000 + n, range_id="r", rung=n) for n, s in enumerate("cab")]
+    known = views([*products, product("x"), product("alone", range_id="unread")])
 
-    assert rungs_to_offer([basket_of(("a", 1000)), basket_of("x")], known, POLICY, NOW_MS) == {"b"}
+    assert rungs_above([products[1], product("alone", range_id="unread")], known.ladders) == ["b"]
+    assert rungs_above([products[0]], known.ladders) == ["a", "b"]
+    assert rungs_above([product("lost", range_id="lost")], known.ladders) == []
 
 
 def test_of_one_category_no_more_than_the_cap() -> None:
@@ -400,5 +404,3 @@ def test_each_basket_of_a_batch_is_judged_at_its_own_moment() -> None:
 
     assert (offered(first), codes(first)) == ([], {"b": "NOT_YET_AVAILABLE", "x": "NOT_YET_AVAILABLE"})
     assert offered(second) == ["b", "x"]
-    assert rungs_to_offer([early], known, POLICY, NOW_MS) == set()
-    assert rungs_to_offer([late], known, POLICY, 0) == {"b"}

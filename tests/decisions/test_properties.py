@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from stream.decisions.decide import decide_batch
 from stream.decisions.model import Basket, BasketLine, Product
+from stream.decisions.neighbours import FRACTION
 from stream.decisions.policy import Policy
 from stream.decisions.views import Views
 from tests.decisions.shop import NOW_MS, ORDERS, decide, offered, product, views
@@ -222,7 +223,7 @@ def random_shop(skus_count: int, baskets_count: int) -> tuple[Views, list[Basket
 def reckoned(asked: Basket, together: dict[tuple[str, str], int], orders: dict[str, int]) -> list[str]:
     """The ranking by the formula, one pair at a time."""
     cart = sorted({line.sku for line in asked.lines})
-    scores: dict[str, float] = {}
+    scores: Counter[str] = Counter()
     counts: Counter[str] = Counter()
     for own in cart:
         for pair, count in together.items():
@@ -230,7 +231,7 @@ def reckoned(asked: Basket, together: dict[tuple[str, str], int], orders: dict[s
                 other = pair[0] if pair[1] == own else pair[1]
                 if count >= 3 and count * ORDERS > orders[own] * orders[other]:
                     weight = count / (orders[own] + 30.0) / np.float64(orders[other]) ** 0.2
-                    scores[other] = scores.get(other, 0.0) + weight
+                    scores[other] += round(weight * FRACTION)
                     counts[other] += count
     return sorted(set(scores) - set(cart), key=lambda sku: (-scores[sku], -counts[sku], sku))
 

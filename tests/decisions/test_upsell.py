@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import msgspec
 import pytest
 
 from stream.decisions.model import Product
@@ -304,10 +305,10 @@ def test_after_the_order_only_services_and_subscriptions_are_upsold() -> None:
 
 
 def test_a_ladder_that_was_not_read_makes_no_upsell() -> None:
-    known = views([product("a", 1000)])
-    product_in_range = product("a", 1000, range_id="lost", rung=1)
-    unread = type(known)(index=known.index, skus=known.skus, products=[product_in_range], learned={})
+    known = views([product("a", 1000, range_id="lost", rung=1), product("b", 1100, range_id="lost", rung=2)])
+    unread = msgspec.structs.replace(known, ladders={})
 
+    assert offered(decide(basket_of(("a", 1000)), known)) == ["b"]
     assert offered(decide(basket_of(("a", 1000)), unread)) == []
 
 
@@ -331,13 +332,7 @@ def test_the_grid_of_a_line_that_left_the_catalogue_starts_at_the_first_rung() -
     held = product("gone", 1000, range_id="range", rung=1)
     known = views([rung("a", 1, 1000), rung("b", 2, 1200), held])
     without = views([rung("a", 1, 1000), rung("b", 2, 1200)])
-    mixed = type(known)(
-        index=known.index,
-        skus=known.skus,
-        products=known.products,
-        learned={},
-        ladders=without.ladders,
-    )
+    mixed = msgspec.structs.replace(known, ladders=without.ladders)
 
     offer = decide(basket_of(("gone", 1000)), mixed).offers[0]
 

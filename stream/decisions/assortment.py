@@ -1,0 +1,70 @@
+"""What is for sale: products by dense index, and of each the few numbers a ranking asks for.
+
+A ranking looks at a dozen candidates of every basket. What it asks of most of them (sold in this currency, on
+which shelf, of which range) are three small numbers; only what is offered is looked at as a product.
+"""
+
+from __future__ import annotations
+
+from typing import Final, NamedTuple
+
+from stream.decisions.model import Product
+
+
+class Facts(NamedTuple):
+    """`sale` is the number of the currency a product is for sale in whenever one asks, or `UNLISTED`, or
+    `TO_BE_ASKED`; `shelf` that of its category and `of_range` that of its range, 0 where it has none. Numbers
+    are given in the order of first use and mean nothing outside."""
+
+    sale: int
+    shelf: int
+    of_range: int
+
+
+UNLISTED: Final = 0
+"""In the place of a currency: the catalogue does not know the SKU."""
+
+TO_BE_ASKED: Final = -1
+"""In the place of a currency: not simply for sale, `eligibility.refusal` has to be asked."""
+
+_UNLISTED_FACTS: Final = Facts(UNLISTED, 0, 0)
+
+
+class Assortment:
+    """Products and their facts by dense index; the product is None where the catalogue has none."""
+
+    def __init__(self) -> None:
+        self.products: list[Product | None] = []
+        self.facts: list[Facts] = []
+        self._numbers: dict[object, int] = {}
+        self._facts: dict[Facts, Facts] = {}
+
+    def add(self, product: Product | None = None) -> int:
+        """The dense index of one more SKU."""
+        self.products.append(None)
+        self.facts.append(_UNLISTED_FACTS)
+        item = len(self.products) - 1
+        if product is not None:
+            self.put(item, product)
+        return item
+
+    def put(self, item: int, product: Product) -> None:
+        """Say what the catalogue now holds for a dense index."""
+        self.products[item] = product
+        facts = Facts(
+            self.currency(product.currency) if product.plain and product.price is not None else TO_BE_ASKED,
+            self._number(product.category) if product.category else 0,
+            0 if product.range_id is None else self.range_number(product.range_id),
+        )
+        self.facts[item] = self._facts.setdefault(facts, facts)  # few differ, and few stay in the cache
+
+    def currency(self, code: str) -> int:
+        """The number of a currency."""
+        return self._number(code)
+
+    def range_number(self, range_id: str) -> int:
+        """The number of a range."""
+        return self._number(("range", range_id))
+
+    def _number(self, what: object) -> int:
+        return self._numbers.setdefault(what, len(self._numbers) + 1)
