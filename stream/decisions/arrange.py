@@ -71,7 +71,7 @@ def _pick(draft: Draft, most: int, ranked: Iterable[Ranked], views: Views, polic
     cap = most if policy.max_per_category is None else policy.max_per_category
     ranges = [goods.range_number(product.range_id or "") for product in draft.considered.ranged]
     shelves: list[int] = []
-    upsold = [offer.sku for offer in draft.upsells]
+    upsold = {offer.sku for offer in draft.upsells}
     facts, floor = goods.facts, policy.min_score
     code: str | None
     for candidate in ranked:

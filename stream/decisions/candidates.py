@@ -43,7 +43,7 @@ def consider(basket: Basket, views: Views, policy: Policy, now_ms: int) -> Consi
     at_ms = now_ms if basket.at_ms is None else basket.at_ms
     prices, known = line_prices(basket), views.lines
     # By SKU, so that of two lines that speak equally loud the same one is named whatever their order.
-    lines = [known[sku] for sku in sorted(prices) if sku in known]
+    lines = [line for sku in sorted(prices) if (line := known.get(sku)) is not None]
     cart = [line.item for line in lines]
     ranged = [line.ranged for line in lines if line.ranged is not None]
     if not ranged:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import lru_cache
 
 from stream.decisions.evidence import Evidence
 from stream.decisions.ladder import features_gained, features_lost
@@ -14,10 +13,6 @@ from stream.events import Reason
 
 NAMES_SHOWN = 10
 """Gained features named in the evidence; the number counts all."""
-
-REASONS_KEPT = 50_000
-"""Reasons that are kept for the next basket with the same lines: popular ones are given thousands of times
-before a count in them changes."""
 
 # ISO 4217: currencies whose minor unit is not a hundredth.
 _DECIMALS = (
@@ -66,22 +61,17 @@ def why_cross_sells(found: Evidence, rows: Sequence[NeighbourRow], views: Views)
     are any; everything else is a CO_PURCHASE of the strongest line.
     """
     return [
-        _counted(rows[learned], together, views)
+        _co_purchase(rows[learned], together, views)
         if named < 0
         else _complement(rows[named], weight, None if learned < 0 else rows[learned], together, views)
         for learned, together, named, weight in zip(*found, strict=True)
     ]
 
 
-def _counted(row: NeighbourRow, together: int, views: Views) -> Reason:
-    """The numbers behind what the orders taught about a line."""
-    sku, product = views.skus[row.item], views.assortment.products[row.item]
+def _co_purchase(row: NeighbourRow, together: int, views: Views) -> Reason:
+    sku, orders, days = views.skus[row.item], row.orders, views.window_days
+    product = views.assortment.products[row.item]
     title = sku if product is None or product.title is None else product.title
-    return _co_purchase(sku, title, together, row.orders, views.window_days)
-
-
-@lru_cache(maxsize=REASONS_KEPT)
-def _co_purchase(sku: str, title: str, together: int, orders: int, days: int) -> Reason:
     return Reason(
         "CO_PURCHASE",
         {"sku": sku, "together": together, "orders": orders, "window_days": days},
@@ -96,7 +86,7 @@ def _complement(
     evidence: dict[str, int | float | str] = {"sku": sku, "weight": weight}
     text = f"Goes with {sku if product is None or product.title is None else product.title}"
     if learned is not None:
-        counted = _counted(learned, together, views)
+        counted = _co_purchase(learned, together, views)
         evidence |= {f"co_purchase_{name}": value for name, value in counted.evidence.items()}
         text = f"{text}; {counted.text}"
     return Reason("COMPLEMENT", evidence, text)

@@ -71,6 +71,8 @@ def choose_upsells(
 
 
 def _within_cap(found: list[Upsell], refused: list[Suppressed], most: int) -> Upsells:
+    if not found:
+        return Upsells((), tuple(refused))
     found.sort(key=_best_first)
     chosen: dict[str, Upsell] = {}
     for up in found:

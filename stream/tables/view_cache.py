@@ -31,6 +31,13 @@ T = TypeVar("T", bound=np.generic)
 _FIRST_ROOM = 1_024
 
 
+def distinct(items: Items) -> Items:
+    """Each of these dense indices once, ascending; no sort, since there are about as many as there are numbers."""
+    seen = np.zeros(int(items.max(initial=-1)) + 1, np.bool_)
+    seen[items] = True
+    return np.flatnonzero(seen)
+
+
 class PartnerList(NamedTuple):
     """A partner list as it was read: `raw` to tell whether it changed, partners' dense indices, counts."""
 
@@ -49,10 +56,10 @@ class Freshness:
 
     def stale(self, items: Items, now_s: float) -> Items:
         """The distinct items not read within the maximal age, ascending."""
-        items = np.unique(items)
-        if len(items) and items[-1] >= len(self._read_at):
-            self._read_at = _with_room(self._read_at, int(items[-1]), NEVER)
-        return items[self._read_at[items] <= now_s - self._max_age_s]
+        highest = int(items.max(initial=0))
+        if highest >= len(self._read_at):
+            self._read_at = _with_room(self._read_at, highest, NEVER)
+        return distinct(items[self._read_at[items] <= now_s - self._max_age_s])
 
     def read(self, items: Items, now_s: float) -> None:
         """Note that items were read."""

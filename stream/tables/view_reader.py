@@ -18,7 +18,7 @@ from stream.decisions.views import Views
 from stream.tables.catalogue import DELISTED, read_product
 from stream.tables.neighbours import unpack
 from stream.tables.tables import Tables
-from stream.tables.view_cache import NEVER, Items, PartnerList, ViewCache
+from stream.tables.view_cache import NEVER, Items, PartnerList, ViewCache, distinct
 
 MOST_CACHED = 250_000
 """SKUs a worker remembers before it starts afresh: about a kilobyte each."""
@@ -76,8 +76,9 @@ class ViewReader:
     async def _read(self, baskets: Sequence[Basket], now_s: float) -> Views:
         if len(self._cache.skus) > MOST_CACHED:
             self._cache = self._empty_cache()
-        skus = {line.sku: None for basket in baskets for line in basket.lines}
-        lines = np.array(self._cache.number(skus), np.int64)
+        lines = np.array(
+            self._cache.number({line.sku for basket in baskets for line in basket.lines}), np.int64
+        )
         await self._look_at_catalogue(now_s)
         await self._read_products(lines)
         ranged = [p for line in lines.tolist() if (p := self._product(line)) and p.range_id is not None]
@@ -107,7 +108,7 @@ class ViewReader:
 
     async def _read_products(self, items: Items) -> None:
         cache = self._cache
-        items = np.unique(items)
+        items = distinct(items)
         versions = self._versions[cache.tag_of_item[items]]
         changed = cache.product_versions[items] != versions
         stale = items[changed]
