@@ -55,15 +55,29 @@ class OrderLine(Line, frozen=True, gc=False, omit_defaults=True):
 
 
 class Limits(Struct, frozen=True, gc=False, omit_defaults=True):
-    """What the shopper or the page asks for: at most so many offers, at most this price, never these."""
+    """What the shopper or the page asks for: at most so many offers, at most this price, never these.
+
+    `answer_within_ms`: an answer later than this after the record's Kafka time is of no use and is not sent.
+    """
 
     max_offers: Annotated[int, Meta(ge=0, le=50)] | None = None
     max_price: Money | None = None
     exclude_skus: Annotated[list[Id], Meta(max_length=200)] = []
+    answer_within_ms: Annotated[int, Meta(ge=1, le=86_400_000)] | None = None
+
+
+class Viewing(Struct, frozen=True, gc=False, omit_defaults=True):
+    """A product the shopper looks at and has not taken; `unit_price` 0 is the catalogue's."""
+
+    sku: Id
+    unit_price: Money = 0
 
 
 class BasketUpdated(Event, frozen=True, gc=False, omit_defaults=True, kw_only=True):
-    """A basket as it is now: a full snapshot, never a delta. An emptied basket has no lines."""
+    """A basket as it is now: a full snapshot, never a delta. An emptied basket has no lines.
+
+    `viewing` is a selection before it is added: answered as if it were a line, and before the lines.
+    """
 
     channel: Id
     basket_id: Id
@@ -74,6 +88,7 @@ class BasketUpdated(Event, frozen=True, gc=False, omit_defaults=True, kw_only=Tr
     customer_id: Id | None = None
     limits: Limits | None = None
     register_id: Id | None = None
+    viewing: Viewing | None = None
 
 
 class OrderPlaced(Event, frozen=True, gc=False, omit_defaults=True, kw_only=True):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Sequence
 from datetime import timedelta
@@ -14,16 +15,20 @@ from stream.batches import RecordBatch, batch_topic
 from stream.channels import BASKETS, SUGGESTIONS
 from stream.cloudevents import OutputHeaders, traceparent_of
 from stream.codec import encode
+from stream.deadlines import Late, due
 from stream.decisions.decide import decide_batch
 from stream.decisions.model import Basket, Decision
-from stream.events import BasketUpdated, Cause, Suggestion
+from stream.events import BasketUpdated, Cause, Line, Suggestion
 from stream.identity import suggestion_id
 from stream.intake import Received, receive_all
+from stream.ops.tally import Tally
 from stream.publisher import Outgoing
 from stream.tables.customers import Known
 
 VALID_FOR = timedelta(minutes=30)
 """How long an answer to a basket is worth showing, counted from the basket's own time."""
+
+logger = logging.getLogger(__name__)
 
 _headers = OutputHeaders(SUGGESTIONS)
 
@@ -34,27 +39,56 @@ def register(app: faust.App, wiring: Wiring) -> None:
     async def answer(batch: RecordBatch) -> None:
         received, letters = receive_all(BASKETS, batch.records)
         await wiring.bury(letters)
+        received, late = due(received, _now_ms())  # what is late already costs no more work
         customers = {r.event.customer_id for r in received if r.event.customer_id is not None}
         known = await wiring.tables.customers.known(sorted(customers))
         baskets = [_basket(batch.topic, r, known, wiring.default_tier) for r in received]
         now_ms = max((r.occurred_at_ms for r in received), default=0)
         views = await wiring.views.read(baskets, time.monotonic())
         decisions = decide_batch(baskets, views, wiring.policy, now_ms)
-        messages = [
-            _message(batch.topic, r, basket, decision, wiring)
+        _, later = due(received, _now_ms())
+        dropped = {one.received.record.offset for one in later}
+        answers = [
+            (r, basket, decision)
             for r, basket, decision in zip(received, baskets, decisions, strict=True)
+            if r.record.offset not in dropped
         ]
+        messages = [_message(batch.topic, *answer, wiring) for answer in answers]
         await wiring.publisher.publish(wiring.topic(topics.SUGGESTIONS), messages)
-        _count(wiring, decisions)
+        _count(wiring, [decision for *_, decision in answers])
+        _tell(late + later, wiring.tally)
 
     @app.agent(batch_topic(app, wiring.topic(topics.BASKET_UPDATED)), name="on_basket_updated")
     async def on_basket_updated(stream: faust.StreamT[RecordBatch]) -> None:
         await wiring.shell.run(stream, answer)
 
 
+def _now_ms() -> int:
+    return time.time_ns() // 1_000_000
+
+
+def _tell(late: Sequence[Late], tally: Tally) -> None:
+    """Count the baskets that were not answered; the log names one of a batch."""
+    if late:
+        tally.add("baskets.too_late", len(late))
+        record = late[0].received.record
+        logger.warning(
+            "%d baskets are not answered, it would be too late; the first, at %s[%d] offset %d, allows %d ms and"
+            " has waited %d",
+            *(
+                len(late),
+                record.topic,
+                record.partition,
+                record.offset,
+                late[0].allowed_ms,
+                late[0].waited_ms,
+            ),
+        )
+
+
 def _basket(topic: str, received: Received[BasketUpdated], known: dict[str, Known], tier: str) -> Basket:
     """The question an event asks, with what is known of who asks it."""
-    event, limits = received.event, received.event.limits
+    event, limits, viewing = received.event, received.event.limits, received.event.viewing
     customer = known.get(event.customer_id) if event.customer_id is not None else None
     preferences = customer.profile.preferences if customer is not None and customer.profile else None
     return Basket(
@@ -62,12 +96,13 @@ def _basket(topic: str, received: Received[BasketUpdated], known: dict[str, Know
         basket_id=event.basket_id,
         channel=event.channel,
         currency=event.currency,
-        lines=event.lines,
+        lines=event.lines if viewing is None else [*event.lines, Line(viewing.sku, 1, viewing.unit_price)],
         at_ms=received.occurred_at_ms,
         tier=tier if customer is None else customer.tier,
         max_offers=limits.max_offers if limits else None,
         max_price=limits.max_price if limits else None,
         exclude_skus=frozenset(limits.exclude_skus) if limits else frozenset(),
+        viewing=None if viewing is None else viewing.sku,
         max_step=preferences.max_step if preferences else None,
         excluded_categories=frozenset(preferences.excluded_categories) if preferences else frozenset(),
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 IN_CART: Final = "IN_CART"
-"""The basket already holds it."""
+"""The basket already holds it, or it is what the shopper looks at."""
 
 EXCLUDED: Final = "EXCLUDED"
 """On the basket's exclude list, or of a category the customer does not want."""

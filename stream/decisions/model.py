@@ -28,7 +28,8 @@ class Basket(Struct, frozen=True, gc=False, kw_only=True):
 
     `max_offers` None means the policy's number; `max_step` is the shopper's largest acceptable price
     factor of an upsell (1.2 is 20 % dearer); money is in minor units of `currency`. `at_ms` is the moment the
-    basket is judged at, for a batch whose baskets have each their own; None is the batch's.
+    basket is judged at, for a batch whose baskets have each their own; None is the batch's. `viewing` is the SKU
+    of a line that is only looked at so far: it counts as the others do, and its upsell stands before theirs.
     """
 
     suggestion_id: str
@@ -44,6 +45,7 @@ class Basket(Struct, frozen=True, gc=False, kw_only=True):
     excluded_categories: frozenset[str] = UNLISTED
     timing: Timing = "in_basket"
     at_ms: int | None = None
+    viewing: str | None = None
 
 
 class Product(Struct, frozen=True, gc=False, kw_only=True):

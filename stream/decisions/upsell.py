@@ -53,8 +53,8 @@ def choose_upsells(
 ) -> Upsells:
     """At most one rung for each of the lines that stand in a range, and `policy.max_upsells` in all.
 
-    The score is line price / rung price: of several possible upsells the smallest relative step stands
-    first, ties going to the larger gain in margin, then to the SKU.
+    The score is line price / rung price: of several possible upsells that of the product looked at stands
+    first, then the smallest relative step, ties going to the larger gain in margin, then to the SKU.
     """
     found: list[Upsell] = []
     refused: list[Suppressed] = []
@@ -67,13 +67,16 @@ def choose_upsells(
         refused.extend(step.refused)
         if step.offered is not None:
             found.append(_upsell(held, step.offered, ladder, line_price))
+    found.sort(key=_best_first)
+    if basket.viewing is not None:
+        found.sort(key=lambda up: up.held.sku != basket.viewing)
     return _within_cap(found, refused, min(policy.max_upsells, policy.wanted(basket.max_offers)))
 
 
 def _within_cap(found: list[Upsell], refused: list[Suppressed], most: int) -> Upsells:
+    """The first `most` of them; the others are refused."""
     if not found:
         return Upsells((), tuple(refused))
-    found.sort(key=_best_first)
     chosen: dict[str, Upsell] = {}
     for up in found:
         if up.offered.sku in chosen:  # two lines, one better product: offered once
