@@ -8,10 +8,10 @@ import random
 import signal
 import time
 import uuid
-from contextlib import AsyncExitStack, suppress
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 from aiokafka import AIOKafkaProducer
@@ -42,6 +42,8 @@ from tests.faults.reference import suggestion_ids
 from tests.faults.watch import Watch
 from tests.faults.worker_process import WorkerProcess
 from tests.services import Services
+
+T = TypeVar("T")
 
 INPUTS = (PRODUCTS, CUSTOMERS, ORDERS, BASKETS, RETURNS)
 CAUGHT_UP_S = 120.0
@@ -118,6 +120,10 @@ class Arena:
         await asyncio.gather(*(worker.ready() for worker in self.workers))
         self._start_watch()
 
+    async def use(self, service: AbstractAsyncContextManager[T]) -> T:
+        """Run a service of the row until the round ends."""
+        return await self._stack.enter_async_context(service)
+
     async def _start_kafka(self, kafka: str | Broker) -> Broker:
         if isinstance(kafka, Broker):
             return kafka
@@ -186,7 +192,7 @@ class Arena:
                 scan = ("SCAN", cursor, "MATCH", self.tables.keys.everything(), "COUNT", 1_000)
                 cursor, keys = (await self.tables.store.commands([scan]))[0]
                 if keys:
-                    await self.tables.store.commands([("UNLINK", *keys)])
+                    await self.tables.store.commands([("UNLINK", key) for key in keys])
                 if int(cursor) == 0:
                     return
 
