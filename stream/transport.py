@@ -17,7 +17,7 @@ from operator import attrgetter
 from typing import Any, ClassVar, cast
 
 from aiokafka import ConsumerRecord
-from aiokafka.errors import IllegalStateError, OffsetOutOfRangeError
+from aiokafka.errors import IllegalStateError, NoOffsetForPartitionError, OffsetOutOfRangeError
 from faust.exceptions import ConsumerNotStarted
 from faust.transport.consumer import ensure_TP
 from faust.transport.drivers import TRANSPORTS
@@ -73,10 +73,7 @@ class Consumer(CommittingConsumer):
             if partitions:
                 crowded = len(partitions) < len(self._get_active_partitions())
                 wait_s = CROWDED_WAIT_S if crowded else FETCH_WAIT_S
-                try:
-                    records = await self._getmany(partitions, min(timeout, wait_s))
-                except OffsetOutOfRangeError as exc:
-                    await self._read_elsewhere(exc)
+                records = await self._fetch(partitions, min(timeout, wait_s), generation)
         if not partitions:
             await self._wait_for_room()
         for tp, batch in records.items():
@@ -135,6 +132,19 @@ class Consumer(CommittingConsumer):
 
     async def _add_gap(self, tp: TP, offset_from: int, offset_to: int) -> None:
         """Nothing: batches are contiguous to us whatever offsets compaction and transactions left out."""
+
+    async def _fetch(
+        self, partitions: set[TP], timeout_s: float, generation: int
+    ) -> Mapping[TP, Sequence[ConsumerRecord]]:
+        try:
+            return await self._getmany(partitions, timeout_s)
+        except NoOffsetForPartitionError:
+            # A rebalance came while we waited; the new partitions are not sought yet.
+            return {}
+        except OffsetOutOfRangeError as exc:
+            if self._may_deliver(generation):
+                await self._read_elsewhere(exc)
+            return {}
 
     async def _read_elsewhere(self, error: OffsetOutOfRangeError) -> None:
         """The log does not hold what was to be read next: go on where the positions say, or crash with their reason."""
