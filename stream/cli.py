@@ -12,7 +12,7 @@ import typer
 from rich.console import Console
 
 from stream import __version__
-from stream.commands import dead_letters, demo, doctor, replay, tables, topics, worker
+from stream.commands import dead_letters, demo, doctor, evaluate, replay, tables, topics, worker
 from stream.errors import OperatorError, StateLost, StateUnavailable, WorkerStuck
 from stream.worker import EXIT_STUCK
 
@@ -26,6 +26,7 @@ app = typer.Typer(
 app.command()(demo.demo)
 app.command()(worker.worker)
 app.command()(replay.replay)
+app.command("evaluate")(evaluate.evaluate_command)
 app.command()(doctor.doctor)
 app.add_typer(topics.app, name="topics")
 app.add_typer(tables.app, name="tables")

@@ -1,0 +1,90 @@
+"""The grid of scorers a shop is served by: what each adds up for a candidate.
+
+The score of candidate j is the sum over the lines of w(line -> j) * share_j ** exponent, plus `popular` * share_j
+if j is one of the shop's most ordered items, plus `own` * (how often this customer bought j). share_j is the share of
+all orders that hold j. Every term is a row of weights, so a score remains one sparse product.
+
+No scorer wins everywhere: dense data wants popularity, a long tail the opposite, and only customers who come back can
+be known. Which one serves is decided by `stream.decisions.selection`.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+from msgspec import Struct
+
+from stream.decisions.precision import Fit
+
+Integers = npt.NDArray[np.int64]
+Floats = npt.NDArray[np.float64]
+
+NOTHING: Final = ""
+"""In the place of a fit: the lines say nothing."""
+
+BASELINE: Final = "baseline"
+"""In the place of a fit: co-purchase counts over the line's own orders."""
+
+FITS: Final = {"precision-20": Fit(20, 0), "dropout-20": Fit(20, 0.33), "precision-200": Fit(200, 0)}
+"""Ways to fit precision weights that the grid knows, by name."""
+
+OWN_PRIOR: Final = 2.0
+"""Purchases of an item at which a customer's own frequency has half its say."""
+
+_FILL: Final = 1e-6
+"""Weight of popularity that never beats an association, and orders candidates that have none."""
+
+
+class Scorer(Struct, frozen=True, gc=False):
+    """One way to score: `weights` is `NOTHING`, `BASELINE` or a name in `FITS`."""
+
+    name: str
+    weights: str
+    exponent: float = 0.0
+    popular: float = _FILL
+    own: float = 0.0
+
+    @property
+    def claims_association(self) -> bool:
+        """Whether an offer of this scorer may say that items are bought together."""
+        return self.weights != NOTHING
+
+
+GRID: Final = (
+    Scorer("popularity", NOTHING, popular=1.0),
+    Scorer("bought-before", NOTHING, popular=0.01, own=1.0),
+    Scorer("baseline", BASELINE, -0.2),
+    Scorer("baseline+own", BASELINE, -0.2, own=0.25),
+    Scorer("precision-20", "precision-20", -0.2),
+    Scorer("precision-20+own", "precision-20", -0.2, own=0.5),
+    Scorer("precision-20+popular", "precision-20", popular=0.3),
+    Scorer("dropout-20+popular", "dropout-20", popular=0.1),
+    Scorer("dropout-20+popular+own", "dropout-20", popular=0.1, own=0.2),
+    Scorer("dropout-20+own", "dropout-20", -0.2, popular=0.3, own=0.5),
+    Scorer("precision-200+popular", "precision-200", popular=0.3),
+    Scorer("precision-200+popular+own", "precision-200", popular=0.3, own=0.2),
+    Scorer("precision-200+own", "precision-200", -0.2, popular=0.3, own=0.5),
+)
+"""Simplest first: of two that are as good, the earlier one serves."""
+
+
+def shares(orders: Integers, total: int) -> Floats:
+    """Share of all orders that hold each item, never 0."""
+    return np.asarray((orders + 1.0) / (total + 1.0), np.float64)
+
+
+def line_weights(scorer: Scorer, weights: Floats, share: Floats) -> Floats:
+    """What a line adds to the scores of its candidates."""
+    return weights if scorer.exponent == 0.0 else weights * np.power(share, scorer.exponent)
+
+
+def popular_weights(scorer: Scorer, share: Floats) -> Floats:
+    """What the shop as a whole adds to the scores of its most ordered items."""
+    return scorer.popular * share
+
+
+def own_weights(scorer: Scorer, bought: Integers) -> Floats:
+    """What the customer's history adds to the scores of what they bought, by how many of their orders held it."""
+    return scorer.own * (bought / (bought + OWN_PRIOR))

@@ -1,0 +1,169 @@
+"""Which scorer serves: rolling tallies of hide-one hits, and a choice that needs evidence to change.
+
+Tallies are integers in blocks of orders, so they are the same in every replay and those of several workers add up.
+Scorers are compared order by order (one hit where the other missed), which needs far fewer orders than comparing
+two rates. The first scorer of the grid claims no association; it serves until another is better beyond chance.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable
+from math import lcm, sqrt
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+from msgspec import Struct
+
+Integers = npt.NDArray[np.int64]
+
+TOP: Final = 10
+"""A hit is a hidden item among so many offers."""
+
+HALF: Final = 5
+"""The shorter list that is reported, too."""
+
+MISSED: Final = 1 << 30
+"""The rank of a hidden item that is no candidate. Ranks count from 0."""
+
+RANK_UNIT: Final = lcm(*range(1, TOP + 1))
+"""Reciprocal ranks are whole multiples of one part in so many."""
+
+BLOCK_ORDERS: Final = 250
+KEPT_BLOCKS: Final = 16
+"""What is forgotten at once, and how many such blocks are remembered: 4,000 measured orders."""
+
+LOOK_EVERY: Final = 50
+"""Measured orders between two looks at who is ahead."""
+
+CLAIM_SIGMAS: Final = 2.5
+"""Standard deviations by which a scorer has to beat the first one before it may claim associations."""
+
+SWITCH_SIGMAS: Final = 1.5
+"""Standard deviations by which a scorer has to beat the one that serves."""
+
+
+class Tally(Struct, frozen=True):
+    """Sums over measured orders: `beats[i, j]` counts orders that scorer i hit and scorer j missed."""
+
+    orders: int
+    hits: Integers
+    half_hits: Integers
+    reciprocals: Integers
+    beats: Integers
+
+    def __add__(self, other: Tally) -> Tally:
+        return Tally(
+            self.orders + other.orders,
+            self.hits + other.hits,
+            self.half_hits + other.half_hits,
+            self.reciprocals + other.reciprocals,
+            self.beats + other.beats,
+        )
+
+    def lead(self, scorer: int, other: int) -> int:
+        """Orders that the scorer hit more than the other."""
+        return int(self.beats[scorer, other] - self.beats[other, scorer])
+
+    def is_ahead(self, scorer: int, other: int, sigmas: float) -> bool:
+        """Whether the lead is positive and beyond so many standard deviations of a fair coin."""
+        split = int(self.beats[scorer, other] + self.beats[other, scorer])
+        return self.lead(scorer, other) > sigmas * sqrt(split)
+
+
+def empty_tally(scorers: int) -> Tally:
+    """No orders measured yet."""
+    nothing = np.zeros(scorers, np.int64)
+    return Tally(0, nothing, nothing, nothing, np.zeros((scorers, scorers), np.int64))
+
+
+def tally_of(ranks: Integers) -> Tally:
+    """The tally of one order, from the rank each scorer gave the hidden item."""
+    hit = ranks < TOP
+    reciprocals = np.where(hit, RANK_UNIT // (np.minimum(ranks, TOP) + 1), 0)
+    return Tally(
+        orders=1,
+        hits=hit.astype(np.int64),
+        half_hits=(ranks < HALF).astype(np.int64),
+        reciprocals=reciprocals,
+        beats=(hit[:, None] & ~hit).astype(np.int64),
+    )
+
+
+class RollingTally:
+    """The tally of the last few thousand measured orders."""
+
+    def __init__(self, scorers: int) -> None:
+        self._empty = empty_tally(scorers)
+        self._open = self._empty
+        self._closed: deque[Tally] = deque()
+        self._closed_sum = self._empty
+
+    def add(self, ranks: Integers) -> None:
+        """Count one measured order, and forget a block when enough newer ones are full."""
+        self._open += tally_of(ranks)
+        if self._open.orders == BLOCK_ORDERS:
+            self._closed.append(self._open)
+            if len(self._closed) > KEPT_BLOCKS:
+                self._closed.popleft()
+            self._closed_sum = merged(self._closed, self._empty)
+            self._open = self._empty
+
+    def total(self) -> Tally:
+        """The sum of what is remembered."""
+        return self._closed_sum + self._open
+
+
+def merged(tallies: Iterable[Tally], start: Tally) -> Tally:
+    """The sum of the tallies of several workers, or blocks."""
+    for tally in tallies:
+        start += tally
+    return start
+
+
+class Choice(Struct, frozen=True, gc=False):
+    """The scorer that serves from here on, and its lead over the best other one in hits (may be negative)."""
+
+    scorer: int
+    margin: int
+
+
+def choose(tally: Tally, serving: int) -> Choice:
+    """The scorer to serve with, given the one that does: the same for the same integers.
+
+    The best by hits takes over when its lead over the serving one is beyond chance, more so when the serving one is
+    the first, which claims nothing. One that claims and is not ahead of the first gives way to it at once.
+    """
+    best = int(np.argmax(tally.hits))
+    if tally.is_ahead(best, serving, CLAIM_SIGMAS if serving == 0 else SWITCH_SIGMAS):
+        serving = best
+    if serving and tally.lead(serving, 0) <= 0:
+        serving = 0
+    others = np.delete(tally.hits, serving)
+    return Choice(serving, int(tally.hits[serving] - others.max(initial=0)))
+
+
+class Selection:
+    """The scorer that serves, reconsidered after every so many measured orders."""
+
+    def __init__(self, scorers: int) -> None:
+        self._rolling = RollingTally(scorers)
+        self._measured = 0
+        self.choice = Choice(0, 0)
+
+    def add(self, ranks: Integers) -> None:
+        """Count one measured order."""
+        self._rolling.add(ranks)
+        self._measured += 1
+        if self._measured % LOOK_EVERY == 0:
+            self.choice = choose(self._rolling.total(), self.serving)
+
+    @property
+    def serving(self) -> int:
+        """The scorer that serves."""
+        return self.choice.scorer
+
+    def total(self) -> Tally:
+        """What the choice rests on."""
+        return self._rolling.total()

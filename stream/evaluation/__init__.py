@@ -1,0 +1,14 @@
+"""Evaluation: how well a history would have been served, by the hide-one protocol, order after order.
+
+| module | what it holds |
+|---|---|
+| `numbering` | SKUs by number, in the order of their names |
+| `pair_counts` | the counts of the tables in memory, fast: orders a SKU, orders a pair |
+| `neighbourhoods` | what lines speak for, from those counts: baseline and fitted weights |
+| `ranking` | scores of one order's candidates by every scorer of the grid |
+| `prequential` | the protocol: ask, then count |
+| `baselines` | models trained once: batch EASE, item-kNN of the library implicit |
+| `figures` | hit rates, reciprocal ranks, coverage |
+| `upsells` | moves within a range, ranked and calibrated |
+| `report`, `plot` | table, JSON line, picture |
+"""

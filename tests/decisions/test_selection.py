@@ -1,0 +1,127 @@
+"""Which scorer serves: evidence is needed to change, chance is not enough to claim anything."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from stream.decisions.selection import (
+    BLOCK_ORDERS,
+    KEPT_BLOCKS,
+    LOOK_EVERY,
+    MISSED,
+    RANK_UNIT,
+    RollingTally,
+    Selection,
+    Tally,
+    choose,
+    empty_tally,
+    merged,
+    tally_of,
+)
+
+Ranks = np.ndarray
+RANKS = st.lists(
+    st.lists(st.sampled_from([0, 3, 4, 5, 9, 10, MISSED]), min_size=3, max_size=3), min_size=1, max_size=40
+)
+
+
+def summed(ranks: list[list[int]]) -> Tally:
+    return merged([tally_of(np.array(each)) for each in ranks], empty_tally(3))
+
+
+def same(one: Tally, other: Tally) -> bool:
+    return one.orders == other.orders and all(
+        np.array_equal(getattr(one, part), getattr(other, part))
+        for part in ("hits", "half_hits", "reciprocals", "beats")
+    )
+
+
+@given(RANKS)
+def test_a_tally_counts_what_a_plain_recount_counts(ranks: list[list[int]]) -> None:
+    tally = summed(ranks)
+
+    for i in range(3):
+        own = [each[i] for each in ranks]
+        assert tally.hits[i] == sum(rank < 10 for rank in own)
+        assert tally.half_hits[i] == sum(rank < 5 for rank in own)
+        assert tally.reciprocals[i] / RANK_UNIT == pytest.approx(sum(1 / (r + 1) for r in own if r < 10))
+        for j in range(3):
+            assert tally.beats[i, j] == sum(each[i] < 10 <= each[j] for each in ranks)
+
+
+@given(RANKS, st.integers(1, 5))
+def test_the_tallies_of_several_workers_add_up_to_that_of_one(ranks: list[list[int]], workers: int) -> None:
+    parts = [summed(ranks[worker::workers]) for worker in range(workers)]
+
+    assert same(merged(parts, empty_tally(3)), summed(ranks))
+
+
+def test_a_rolling_tally_is_that_of_the_last_blocks() -> None:
+    dice = np.random.default_rng(3)
+    ranks = dice.integers(0, 14, (BLOCK_ORDERS * (KEPT_BLOCKS + 2) + 7, 3)).tolist()
+    rolling = RollingTally(3)
+    for each in ranks:
+        rolling.add(np.array(each))
+
+    assert same(rolling.total(), summed(ranks[-(BLOCK_ORDERS * KEPT_BLOCKS + 7) :]))
+
+
+def split(first_only: int, second_only: int) -> Tally:
+    """Of two scorers: orders that only the first hit, and that only the second hit."""
+    return merged(
+        [tally_of(np.array([0, MISSED]))] * first_only + [tally_of(np.array([MISSED, 0]))] * second_only,
+        empty_tally(2),
+    )
+
+
+def test_the_scorer_without_claims_gives_way_only_to_a_lead_beyond_chance() -> None:
+    assert choose(split(40, 60), serving=0).scorer == 0  # 20 of 100: two standard deviations
+    assert choose(split(35, 65), serving=0).scorer == 1  # three
+    assert choose(split(35, 65), serving=0).margin == 30
+
+
+def test_a_claim_that_is_not_ahead_of_popularity_any_more_is_dropped_at_once() -> None:
+    assert choose(split(50, 51), serving=1).scorer == 1
+    assert choose(split(50, 50), serving=1).scorer == 0
+
+
+def test_two_scorers_about_as_good_do_not_take_turns() -> None:
+    dice = np.random.default_rng(11)
+    selection, served = Selection(3), []
+    for _ in range(3_000):
+        lucky = dice.random(2) < 0.5
+        selection.add(np.array([MISSED, *np.where(lucky, 0, MISSED)]))
+        served.append(selection.serving)
+    changes = sum(a != b for a, b in zip(served, served[1:], strict=False))
+
+    assert served[LOOK_EVERY - 2] == 0, "nothing is claimed before the first look"
+    assert served[-1] != 0
+    assert changes <= 3
+
+
+def test_without_association_popularity_keeps_serving() -> None:
+    dice = np.random.default_rng(5)
+    selection = Selection(8)
+    for _ in range(5_000):
+        hits = dice.random(8) < np.array([0.30, *[0.28] * 7])
+        selection.add(np.where(hits, 0, MISSED))
+        assert selection.serving == 0
+    assert selection.total().orders > BLOCK_ORDERS * (KEPT_BLOCKS - 1)
+    assert selection.choice.margin == int(selection.total().hits[0] - selection.total().hits[1:].max())
+
+
+def test_a_shop_that_changes_is_followed() -> None:
+    selection = Selection(2)
+    for _ in range(1_000):
+        selection.add(np.array([MISSED, 0]))
+    assert selection.serving == 1
+    for _ in range(1_001):
+        selection.add(np.array([0, MISSED]))
+    assert selection.serving == 0
+
+
+def test_a_single_scorer_has_a_margin_over_nobody() -> None:
+    assert choose(merged([tally_of(np.array([0]))], empty_tally(1)), serving=0).margin == 1
