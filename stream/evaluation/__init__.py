@@ -2,11 +2,11 @@
 
 | module | what it holds |
 |---|---|
-| `numbering` | SKUs by number, in the order of their names |
-| `pair_counts` | the counts of the tables in memory, fast: orders a SKU, orders a pair |
+| `numbered` | a history with its SKUs and customers by number |
+| `pair_counts`, `pair_store` | the counts of the tables in memory, fast: orders a SKU, orders a pair |
 | `neighbourhoods` | what lines speak for, from those counts: baseline and fitted weights |
 | `ranking` | scores of one order's candidates by every scorer of the grid |
-| `prequential` | the protocol: ask, then count |
+| `prequential`, `run` | the protocol: ask, then count; and one evaluation as a whole |
 | `baselines` | models trained once: batch EASE, item-kNN of the library implicit |
 | `figures` | hit rates, reciprocal ranks, coverage |
 | `upsells` | moves within a range, ranked and calibrated |

@@ -14,14 +14,14 @@ from stream.decisions.scorers import FITS
 from stream.evaluation.pair_counts import PairCounts
 from stream.tables.neighbours import MOST_PARTNERS
 
-Indices = npt.NDArray[np.int32]
+Integers = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
 
 
 class Partners(NamedTuple):
     """Items a line speaks for by the baseline, and c_ij / (n_i + prior) of each."""
 
-    items: Indices
+    items: Integers
     weights: Floats
 
 
@@ -31,7 +31,7 @@ class Fitted(NamedTuple):
     Weights are float32, as they are stored.
     """
 
-    items: Indices
+    items: Integers
     weights: npt.NDArray[np.float32]
     orders: int
 
@@ -69,7 +69,7 @@ class Neighbourhoods:
 
     def _fit(self, group: Sequence[Sequence[int]]) -> None:
         counts = self._counts
-        members = np.array(group, np.int32)
+        members = np.array(group, np.int64)
         together = np.stack([counts.together(items) for items in group])
         weights = precision_weights(together, counts.orders[members], list(FITS.values()))
         for row, items in zip(weights.astype(np.float32), members, strict=True):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -24,7 +24,6 @@ from stream.evaluation.neighbourhoods import Neighbourhoods
 from stream.evaluation.pair_counts import PairCounts
 
 Integers = npt.NDArray[np.int64]
-Indices = npt.NDArray[np.int32]
 Floats = npt.NDArray[np.float64]
 
 MOST_POPULAR: Final = 100
@@ -96,9 +95,9 @@ class Ranker:
         self._is_candidate[items] = False
         return Ranked(items, scores)
 
-    def _parts(self, lines: Sequence[int], heads: Indices) -> dict[str, tuple[Indices, Floats]]:
+    def _parts(self, lines: Sequence[int], heads: Integers) -> dict[str, tuple[Integers, Floats]]:
         """What all lines speak for, by the name of the weights, line after line."""
-        none = np.zeros(0, np.int32)
+        none = np.zeros(0, np.int64)
         partners = [self.neighbourhoods.partners(line) for line in lines]
         fitted = self.neighbourhoods.fitted(lines, heads.tolist())
         held = np.concatenate([none, *(row.items for row in fitted)])
@@ -113,7 +112,7 @@ class Ranker:
             parts[name] = held, np.concatenate([np.zeros(0), *weights])
         return parts
 
-    def _number(self, parts: Sequence[npt.NDArray[np.integer[Any]]]) -> Integers:
+    def _number(self, parts: Sequence[Integers]) -> Integers:
         """All items of the parts, each once and rising; `_column` then has the place of each."""
         for items in parts:
             self._is_candidate[items] = True

@@ -35,7 +35,8 @@ def as_json(evaluation: Evaluation) -> dict[str, Any]:
 
 def print_table(evaluation: Evaluation, name: str, console: Console) -> None:
     """The figures of every scorer, the engine's first, then by HR@10."""
-    table = Table(title=f"{name}: {evaluation.evaluated:,} of {evaluation.orders:,} orders evaluated")
+    console.print(name, style="bold", markup=False, soft_wrap=True)
+    table = Table(title=f"{evaluation.evaluated:,} of {evaluation.orders:,} orders evaluated")
     table.add_column("Scorer")
     for title in COLUMNS.values():
         table.add_column(title, justify="right")

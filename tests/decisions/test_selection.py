@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -95,7 +97,7 @@ def test_two_scorers_about_as_good_do_not_take_turns() -> None:
         lucky = dice.random(2) < 0.5
         selection.add(np.array([MISSED, *np.where(lucky, 0, MISSED)]))
         served.append(selection.serving)
-    changes = sum(a != b for a, b in zip(served, served[1:], strict=False))
+    changes = sum(before != after for before, after in pairwise(served))
 
     assert served[LOOK_EVERY - 2] == 0, "nothing is claimed before the first look"
     assert served[-1] != 0
