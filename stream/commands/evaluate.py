@@ -56,7 +56,9 @@ def evaluate_command(
         task = progress.add_task("reading", total=None)
         read = numbered(history.orders())
         progress.update(task, description="training baselines, then asking", total=len(read.orders))
-        evaluation = evaluate(read, lambda done: progress.update(task, completed=done))
+        evaluation = evaluate(
+            read, lambda done: progress.update(task, completed=done), catalogue=history.catalogue
+        )
     if read.repeated:
         notes.print(f"{read.repeated:,} orders left out: their ids came before.")
     for reason in evaluation.missing:

@@ -2,7 +2,7 @@
 
 The score of candidate j is the sum over the lines of w(line -> j) * share_j ** exponent, plus `popular` * share_j
 if j is one of the shop's most ordered items, plus `own` * (how often this customer bought j). share_j is the share of
-all orders that hold j. Every term is a row of weights, so a score remains one sparse product.
+all orders that hold j. Every term is a row of weights in whole numbers, as all rows are (`neighbours.FRACTION`).
 
 No scorer wins everywhere: dense data wants popularity, a long tail the opposite, and only customers who come back can
 be known. Which one serves is decided by `stream.decisions.selection`.
@@ -16,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 from msgspec import Struct
 
+from stream.decisions.neighbours import FRACTION, MOST_WEIGHT
 from stream.decisions.precision import Fit
 
 Integers = npt.NDArray[np.int64]
@@ -33,7 +34,7 @@ FITS: Final = {"precision-20": Fit(20, 0), "dropout-20": Fit(20, 0.33), "precisi
 OWN_PRIOR: Final = 2.0
 """Purchases of an item at which a customer's own frequency has half its say."""
 
-_FILL: Final = 1e-6
+_FILL: Final = 1e-5
 """Weight of popularity that never beats an association, and orders candidates that have none."""
 
 
@@ -75,16 +76,20 @@ def shares(orders: Integers, total: int) -> Floats:
     return np.asarray((orders + 1.0) / (total + 1.0), np.float64)
 
 
-def line_weights(scorer: Scorer, weights: Floats, share: Floats) -> Floats:
+def line_weights(scorer: Scorer, weights: Floats, share: Floats) -> Integers:
     """What a line adds to the scores of its candidates."""
-    return weights if scorer.exponent == 0.0 else weights * np.power(share, scorer.exponent)
+    return _whole(weights if scorer.exponent == 0.0 else weights * np.power(share, scorer.exponent))
 
 
-def popular_weights(scorer: Scorer, share: Floats) -> Floats:
+def popular_weights(scorer: Scorer, share: Floats) -> Integers:
     """What the shop as a whole adds to the scores of its most ordered items."""
-    return scorer.popular * share
+    return _whole(scorer.popular * share)
 
 
-def own_weights(scorer: Scorer, bought: Integers) -> Floats:
+def own_weights(scorer: Scorer, bought: Integers) -> Integers:
     """What the customer's history adds to the scores of what they bought, by how many of their orders held it."""
-    return scorer.own * (bought / (bought + OWN_PRIOR))
+    return _whole(scorer.own * (bought / (bought + OWN_PRIOR)))
+
+
+def _whole(weights: Floats) -> Integers:
+    return np.clip(np.rint(weights * FRACTION), -MOST_WEIGHT, MOST_WEIGHT).astype(np.int64)

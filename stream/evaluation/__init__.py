@@ -9,6 +9,6 @@
 | `prequential`, `run` | the protocol: ask, then count; and one evaluation as a whole |
 | `baselines` | models trained once: batch EASE, item-kNN of the library implicit |
 | `figures` | hit rates, reciprocal ranks, coverage |
-| `upsells` | moves within a range, ranked and calibrated |
+| `upsell_moves`, `upsell_figures` | moves within a range, ranked and calibrated |
 | `report`, `plot` | table, JSON line, picture |
 """

@@ -34,7 +34,7 @@ NONE: Final = -1
 
 
 class Ranked(NamedTuple):
-    """Candidates by number, rising, and the score each scorer gives them; a line is no candidate of itself."""
+    """Candidates by number, rising, and the score each scorer gives them in whole numbers; -inf for a line."""
 
     items: Integers
     scores: Floats
@@ -88,6 +88,7 @@ class Ranker:
                     at = self._column[held]
                     sums[key] = _summed(at, line_weights(scorer, weights, share[at]), len(items))
                 scores[which] = sums[key]
+            # Sums of whole numbers: exact in floats, whatever the order.
             scores[which, at_heads] += popular_weights(scorer, share[at_heads])
             if scorer.own:
                 scores[which, at_own] += own_weights(scorer, times)
@@ -121,6 +122,6 @@ class Ranker:
         return found
 
 
-def _summed(places: Integers, weights: Floats, length: int) -> Floats:
-    """The sum of the weights of each place, added up in their order."""
+def _summed(places: Integers, weights: Integers, length: int) -> Floats:
+    """The sum of the weights of each place."""
     return np.bincount(places, weights, length).astype(np.float64, copy=False)

@@ -29,6 +29,7 @@ def as_json(evaluation: Evaluation) -> dict[str, Any]:
         "selected": evaluation.selected,
         "margin": evaluation.margin,
         "events_per_s": evaluation.events_per_s,
+        **({"upsell": evaluation.upsell} if evaluation.upsell else {}),
         **({"missing": evaluation.missing} if evaluation.missing else {}),
     }
 
@@ -50,3 +51,17 @@ def print_table(evaluation: Evaluation, name: str, console: Console) -> None:
         f"{ENGINE}: what would have been served, order by order; last selected {evaluation.selected} ({lead})."
     )
     console.print(f"{evaluation.events_per_s:,.0f} orders a second, asked with every scorer and counted.")
+    if evaluation.upsell is not None:
+        _print_upsell(evaluation.upsell, console)
+
+
+def _print_upsell(figures: dict[str, Any], console: Console) -> None:
+    console.print(
+        f"Upsell: of {figures['moves']:,} customers who bought in a range again, {figures['moved_up']:,} moved up."
+    )
+    table = Table()
+    for title in ("AUC", "Rung ranked first", "Offered when up", "Silent when not", "Calibration error"):
+        table.add_column(title, justify="right")
+    names = ("auc", "rung_ranked_first", "offered_when_up", "silent_when_not_up", "calibration_error")
+    table.add_row(*("-" if figures[name] is None else f"{figures[name]:.4f}" for name in names))
+    console.print(table)

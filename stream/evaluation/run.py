@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
+from typing import Any
 
 from msgspec import Struct
 
@@ -14,6 +15,8 @@ from stream.evaluation.baselines import BatchEase, Comparison, ItemKnn, Trained
 from stream.evaluation.figures import Figures
 from stream.evaluation.numbered import NumberedHistory, NumberedOrder
 from stream.evaluation.prequential import TAUGHT, Prequential, Question
+from stream.evaluation.upsell_figures import forecast_moves, upsell_report
+from stream.history.catalogue import CatalogItem
 
 ENGINE = "basketstream"
 """The row of what the engine itself would have served: the scorer that was selected when each order came."""
@@ -33,6 +36,8 @@ class Evaluation(Struct, frozen=True):
     margin: int
     events_per_s: float
     missing: list[str]
+    upsell: dict[str, Any] | None
+    """Figures of moves within ranges; None where nobody moved, or the catalogue has no ranges."""
 
     @property
     def scores(self) -> dict[str, dict[str, float]]:
@@ -44,6 +49,7 @@ def evaluate(
     history: NumberedHistory,
     on_progress: Callable[[int], None] = lambda _done: None,
     *,
+    catalogue: Sequence[CatalogItem] = (),
     grid: Sequence[Scorer] = GRID,
     policy: Policy | None = None,
 ) -> Evaluation:
@@ -71,6 +77,7 @@ def evaluate(
     for comparison in compared.values():
         comparison.finish()
     choice = engine.selection.choice
+    forecasts = forecast_moves(history, catalogue)
     return Evaluation(
         orders=len(history.orders),
         skus=len(history.skus),
@@ -84,6 +91,7 @@ def evaluate(
         margin=choice.margin,
         events_per_s=round(len(history.orders) / max(elapsed, 1e-9), 1),
         missing=missing,
+        upsell=upsell_report(forecasts) if forecasts else None,
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from stream.decisions.neighbours import FRACTION
 from stream.decisions.scorers import (
     BASELINE,
     FITS,
@@ -44,12 +45,12 @@ def test_a_negative_exponent_prefers_the_rarer_of_two_equal_weights() -> None:
 
     common, rare = line_weights(Scorer("rare", BASELINE, -0.2), weights, share)
 
-    assert rare > common > 0.2
-    assert line_weights(Scorer("plain", BASELINE), weights, share) is weights
+    assert rare > common > 0.2 * FRACTION
+    assert line_weights(Scorer("plain", BASELINE), weights, share).tolist() == [round(0.2 * FRACTION)] * 2
 
 
 def test_popularity_and_own_frequency_are_weighed_as_the_scorer_says() -> None:
     scorer = Scorer("both", NOTHING, popular=0.3, own=0.5)
 
-    assert popular_weights(scorer, np.array([0.1])).tolist() == [pytest.approx(0.03)]
-    assert own_weights(scorer, np.array([0, int(OWN_PRIOR)])).tolist() == [0.0, 0.25]
+    assert popular_weights(scorer, np.array([0.1])).tolist() == [round(0.03 * FRACTION)]
+    assert own_weights(scorer, np.array([0, int(OWN_PRIOR)])).tolist() == [0, FRACTION // 4]

@@ -7,6 +7,7 @@ from random import Random
 import numpy as np
 import pytest
 
+from stream.decisions.neighbours import FRACTION
 from stream.decisions.policy import Policy
 from stream.decisions.precision import neighbourhood, precision_weights
 from stream.decisions.scorers import BASELINE, FITS, GRID, NOTHING, Scorer
@@ -65,7 +66,9 @@ def test_every_candidate_has_the_score_of_the_definition(counts: PairCounts) -> 
             if item in lines:
                 assert ranked.scores[which, at] == -np.inf
             else:
-                assert ranked.scores[which, at] == pytest.approx(by_hand(counts, scorer, lines, bought, item))
+                assert ranked.scores[which, at] == pytest.approx(
+                    by_hand(counts, scorer, lines, bought, item) * FRACTION, abs=4
+                )
 
 
 def test_the_same_question_gets_the_same_bytes_whatever_was_asked_before(counts: PairCounts) -> None:
