@@ -57,8 +57,8 @@ faults: setup system ## the fault matrix: ROUNDS=20 SEED=7 ROWS=1,4,18 REPORT=fa
 	  $(if $(SEED),--seed $(SEED)) $(if $(ROWS),--rows $(ROWS)) $(if $(LONG),--long) \
 	  $(if $(SABOTAGE),--sabotage $(SABOTAGE)) $(if $(REPORT),--fault-report $(REPORT)) $(ARGS)
 
-scenarios: setup ## the tests of the acceptance list alone
-	$(BIN)/python -m pytest -m "scenario or feature or fault" -v $(ARGS)
+scenarios: setup system ## the acceptance list as a table: what passed, what failed, what is missing
+	$(BIN)/python -m pytest tests/scenarios --scenarios --quiet $(ARGS)
 
 PIP_COMPILE := $(BIN)/pip-compile --quiet --generate-hashes --allow-unsafe --strip-extras --no-header \
   --no-emit-index-url --no-emit-find-links --no-emit-options --annotation-style=line

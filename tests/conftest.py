@@ -11,7 +11,7 @@ from stream.embedded import Broker
 from tests.redis_cluster import LocalCluster
 from tests.services import Services, fresh_prefix, fresh_topics
 
-pytest_plugins = ["tests.faults.plugin"]
+pytest_plugins = ["tests.faults.plugin", "tests.scenarios.plugin"]
 
 SERVICES = pytest.StashKey[Services]()
 

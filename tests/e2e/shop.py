@@ -56,6 +56,7 @@ class Shop:
     redis_url: str
     prefix: str
     folder: Path
+    namespace: str = "test"
     workers: list[Worker] = field(default_factory=list)
 
     @property
@@ -67,7 +68,7 @@ class Shop:
             redis_url=self.redis_url,
             topic_prefix=self.prefix,
             group=f"{self.prefix}group",
-            namespace="test",
+            namespace=self.namespace,
             idempotent=self.broker.idempotent,
             commit_interval_s=0.3,
             session_timeout_s=6.0,

@@ -1,0 +1,139 @@
+"""A sector: its catalogue, its orders, what is asked of it; and the play that sends all of it through a worker."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+from aiokafka import AIOKafkaProducer, ConsumerRecord
+
+from stream import topics
+from stream.channels import BASKETS, CUSTOMERS, ORDERS, PRODUCTS
+from stream.codec import encode
+from stream.events import (
+    BasketUpdated,
+    CustomerUpdated,
+    Offer,
+    OrderPlaced,
+    ProductUpdated,
+    Suggestion,
+)
+from stream.publisher import Outgoing
+from tests.e2e.shop import Shop
+from tests.services import Services, fresh_topics
+
+STALE_MS = 60_000
+
+
+@dataclass(frozen=True)
+class Sector:
+    """What is known before anybody asks, then what is asked: baskets, and orders that are answered as well.
+
+    `letters` are product records nobody can use; `stale` are baskets whose record is a minute old.
+    """
+
+    name: str
+    products: Sequence[ProductUpdated] = ()
+    orders: Sequence[OrderPlaced] = ()
+    customers: Sequence[CustomerUpdated] = ()
+    baskets: Sequence[BasketUpdated] = ()
+    placed: Sequence[OrderPlaced] = ()
+    stale: Sequence[BasketUpdated] = ()
+    letters: Sequence[Outgoing] = ()
+
+
+@dataclass(frozen=True)
+class Told:
+    """What the worker answered, by basket or order; `waits_ms` is how long each basket waited for it."""
+
+    sector: Sector
+    answers: dict[str, Suggestion]
+    waits_ms: dict[str, int]
+    letters: list[ConsumerRecord]
+    log: str
+
+    def offered(self, name: str, kind: str | None = None) -> list[str]:
+        """SKUs offered to a basket, in order."""
+        return [offer.sku for offer in self.answers[name].offers if kind in (None, offer.kind)]
+
+    def upsell(self, name: str) -> Offer:
+        """The one upsell of a basket."""
+        [offer] = [offer for offer in self.answers[name].offers if offer.kind == "upsell"]
+        return offer
+
+    def offer(self, name: str, sku: str) -> Offer:
+        """The offer of one SKU to a basket."""
+        [offer] = [offer for offer in self.answers[name].offers if offer.sku == sku]
+        return offer
+
+    def codes(self, name: str) -> dict[str, str]:
+        """Why candidates were not offered to a basket."""
+        return {entry.sku: entry.code for entry in self.answers[name].suppressed}
+
+    def product(self, sku: str) -> ProductUpdated:
+        """A product of the sector's catalogue."""
+        [found] = [product for product in self.sector.products if product.sku == sku]
+        return found
+
+
+async def play(sector: Sector, services: Services, folder: Path) -> Told:
+    """Send a sector's events to Kafka, let a worker with an empty Redis of its own work, read its answers."""
+    broker = services.kafka()
+    prefix = await fresh_topics(broker)
+    shop = Shop(broker, services.redis_url(), prefix, folder, namespace=f"{prefix}{sector.name}")
+    try:
+        worker = await shop.start_worker(cache_age_s="0")
+        await shop.publish(PRODUCTS, sector.products)
+        await shop.publish_raw(topics.PRODUCT_UPDATED, sector.letters)
+        await shop.publish(CUSTOMERS, sector.customers)
+        await shop.publish(ORDERS, sector.orders)
+        await shop.caught_up(topics.PRODUCT_UPDATED, topics.CUSTOMER_UPDATED, topics.ORDER_PLACED)
+        await shop.publish(BASKETS, sector.baskets)
+        await _publish_stale(shop, sector.stale)
+        await shop.publish(ORDERS, sector.placed)
+        await shop.caught_up(topics.BASKET_UPDATED, topics.ORDER_PLACED)
+        answers = await shop.read_all(topics.SUGGESTIONS)
+        asked = await shop.read_all(topics.BASKET_UPDATED)
+        letters = await shop.read_all(topics.dead_letter_topic(topics.PRODUCT_UPDATED))
+        assert await worker.end() == 0, worker.log.read_text()
+    finally:
+        await shop.stop()
+    return _told(sector, answers, asked, letters, worker.log.read_text())
+
+
+async def _publish_stale(shop: Shop, baskets: Sequence[BasketUpdated]) -> None:
+    """Baskets that have been in Kafka for a minute already, by the time in their records."""
+    producer = AIOKafkaProducer(bootstrap_servers=shop.broker.bootstrap)
+    await producer.start()
+    try:
+        for event in baskets:
+            await producer.send_and_wait(
+                shop.prefix + topics.BASKET_UPDATED,
+                key=event.basket_id.encode(),
+                value=encode(event),
+                timestamp_ms=time.time_ns() // 1_000_000 - STALE_MS,
+            )
+    finally:
+        await producer.stop()
+
+
+def _told(
+    sector: Sector,
+    answers: Sequence[ConsumerRecord],
+    asked: Sequence[ConsumerRecord],
+    letters: list[ConsumerRecord],
+    log: str,
+) -> Told:
+    suggestions = [msgspec.json.decode(record.value, type=Suggestion) for record in answers]
+    sent_ms = {(record.partition, record.offset): record.timestamp for record in asked}
+    waits_ms = {
+        suggestion.basket_id: record.timestamp - sent_ms[suggestion.cause.partition, suggestion.cause.offset]
+        for suggestion, record in zip(suggestions, answers, strict=True)
+        if suggestion.basket_id is not None and suggestion.timing == "in_basket"
+    }
+    by_name = {suggestion.order_id or suggestion.basket_id or "": suggestion for suggestion in suggestions}
+    assert len(by_name) == len(suggestions), "one answer a question"
+    return Told(sector, by_name, waits_ms, letters, log)

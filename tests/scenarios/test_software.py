@@ -1,0 +1,45 @@
+"""Software by subscription: editions as a ladder."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.scenarios.events import basket, bought, product
+from tests.scenarios.sector import Sector, Told
+
+SECTOR = Sector(
+    "software",
+    products=[
+        product(
+            "editor-light",
+            10_00,
+            kind="subscription",
+            rung=("editor", 1),
+            features={"seats": 1.0, "version history": False},
+            category="editors",
+        ),
+        product(
+            "editor-pro",
+            14_00,
+            kind="subscription",
+            rung=("editor", 2),
+            features={"seats": 5.0, "version history": True},
+            category="editors",
+        ),
+        product("templates", 9_00, kind="service", category="templates"),
+    ],
+    orders=[*bought(20, "editor-light", "templates"), *bought(40, "fonts")],
+    baskets=[basket("light", ("editor-light", 10_00)), basket("pro", ("editor-pro", 14_00))],
+)
+
+
+@pytest.mark.scenario("S15")
+def test_light_is_answered_with_pro_and_what_goes_with_it(told: Told) -> None:
+    assert told.upsell("light").sku == "editor-pro"
+    assert told.offered("light", "cross_sell") == ["templates"]
+
+
+@pytest.mark.scenario("S01")
+def test_who_takes_pro_is_not_offered_light(told: Told) -> None:
+    assert told.offered("pro", "upsell") == []
+    assert "editor-light" not in told.offered("pro")
