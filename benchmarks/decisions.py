@@ -146,10 +146,7 @@ def stages(baskets: Sequence[Basket], views: Views, policy: Policy) -> dict[str,
             drafts = timed(
                 "arrange",
                 now(),
-                [
-                    arrange(considered[at], ranking.walk(place), views, policy)
-                    for place, at in enumerate(chunk)
-                ],
+                [arrange(considered[at], ranking.walk(place), views) for place, at in enumerate(chunk)],
             )
             picked = [entry[1] for draft in drafts for entry in draft.picked]
             found = timed("evidence", now(), evidence(scored, picked))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Awaitable, Set
 from functools import partial
+from pathlib import Path
 from typing import cast
 
 import faust
@@ -24,6 +25,7 @@ from stream.ops.watchdog import Sight, Watchdog
 from stream.positions import TablePositions
 from stream.publisher import Publisher
 from stream.services.announcer import Announcer
+from stream.services.policy_watch import PolicyWatch
 from stream.services.tier_changes import TierChanges
 from stream.services.upkeep import Upkeep
 from stream.settings import Settings
@@ -38,6 +40,9 @@ logger = logging.getLogger(__name__)
 
 STUCK_GRACE_S = 10.0
 """Time a worker that is stuck has to end in good order."""
+
+POLICY_INTERVAL_S = 1.0
+"""Time between looks at the policy file."""
 
 AGENTS = (baskets, orders, returns, products, customers)
 
@@ -103,7 +108,6 @@ def create_app(settings: Settings) -> BasketApp:
         )
     )
     tables = Tables.on_redis(settings)
-    policy = Policy(max_offers=settings.max_offers)
     publisher = Publisher(settings.broker, idempotent=settings.idempotent)
     tally = Tally()
     app.positions = _positions(app, tables, settings, tally)
@@ -113,8 +117,7 @@ def create_app(settings: Settings) -> BasketApp:
         topic_prefix=settings.topic_prefix,
         default_tier=tables.tiers.names[0],
         tables=tables,
-        views=ViewReader(tables, policy, max_age_s=settings.cache_age_s),
-        policy=policy,
+        views=ViewReader(tables, Policy(max_offers=settings.max_offers), max_age_s=settings.cache_age_s),
         publisher=publisher,
         dead_letters=DeadLetters(publisher),
         positions=app.positions,
@@ -125,6 +128,7 @@ def create_app(settings: Settings) -> BasketApp:
     for agent in AGENTS:
         agent.register(app, app.wiring)
     _keep_up(app, tier_changes, settings.expiry_interval_s)
+    _keep_policy(app, settings)
     _watch_over(app, settings)
     return app
 
@@ -186,6 +190,19 @@ def _keep_up(app: BasketApp, tier_changes: TierChanges, interval_s: float) -> No
     @app.task  # type: ignore[untyped-decorator]
     async def announce() -> None:
         await _or_stop(app, app.wiring.announcer.run())
+
+
+def _keep_policy(app: BasketApp, settings: Settings) -> None:
+    """The policy of the file, if there is one: now, and whenever it changes."""
+    if not settings.policy_file:
+        return
+    views, tally = app.wiring.views, app.wiring.tally
+    watch = PolicyWatch(Path(settings.policy_file), views.use, tally, max_offers=settings.max_offers)
+    views.use(watch.first())
+
+    @app.timer(interval=POLICY_INTERVAL_S)  # type: ignore[untyped-decorator]
+    async def look_at_policy() -> None:
+        watch.look()
 
 
 async def _or_stop(app: BasketApp, work: Awaitable[None]) -> None:

@@ -12,7 +12,7 @@ import typer
 from rich.console import Console
 
 from stream import __version__
-from stream.commands import dead_letters, demo, doctor, evaluate, replay, tables, topics, worker
+from stream.commands import dead_letters, demo, doctor, evaluate, policy, replay, tables, topics, worker
 from stream.errors import OperatorError, StateLost, StateUnavailable, WorkerStuck
 from stream.worker import EXIT_STUCK
 
@@ -31,6 +31,7 @@ app.command()(doctor.doctor)
 app.add_typer(topics.app, name="topics")
 app.add_typer(tables.app, name="tables")
 app.add_typer(dead_letters.app, name="dlq")
+app.add_typer(policy.app, name="policy")
 
 
 @app.command()

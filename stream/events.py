@@ -233,10 +233,15 @@ class Cause(Struct, frozen=True, gc=False):
     event_id: Id
 
 
+ReasonCode = Annotated[
+    str, Meta(description="CO_PURCHASE, COMPLEMENT, NEXT_RUNG, PINNED or THRESHOLD; more may follow.")
+]
+
+
 class Reason(Struct, frozen=True, gc=False):
     """Why an offer was made: a code, the numbers behind it, and a sentence for people."""
 
-    code: Literal["CO_PURCHASE", "COMPLEMENT", "NEXT_RUNG"]
+    code: ReasonCode
     evidence: dict[str, int | float | str]
     text: str
 

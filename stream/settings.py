@@ -87,6 +87,10 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     max_offers: Annotated[int, Meta(ge=0, le=50)] = 5
     """Offers in a suggestion when the basket asks for no other number."""
 
+    policy_file: str = ""
+    """TOML file with the shop's policy (limits, caps, pins, boosts, bans, complements, rules), read again when it
+    changes; without one the defaults hold."""
+
     log_level: str = "INFO"
     """DEBUG, INFO, WARNING or ERROR."""
 

@@ -45,7 +45,7 @@ def register(app: faust.App, wiring: Wiring) -> None:
         baskets = [_basket(batch.topic, r, known, wiring.default_tier) for r in received]
         now_ms = max((r.occurred_at_ms for r in received), default=0)
         views = await wiring.views.read(baskets, time.monotonic())
-        decisions = decide_batch(baskets, views, wiring.policy, now_ms)
+        decisions = decide_batch(baskets, views, views.policy, now_ms)
         _, later = due(received, _now_ms())
         dropped = {one.received.record.offset for one in later}
         answers = [
@@ -53,7 +53,7 @@ def register(app: faust.App, wiring: Wiring) -> None:
             for r, basket, decision in zip(received, baskets, decisions, strict=True)
             if r.record.offset not in dropped
         ]
-        messages = [_message(batch.topic, *answer, wiring) for answer in answers]
+        messages = [_message(batch.topic, *answer, views.policy.version) for answer in answers]
         await wiring.publisher.publish(wiring.topic(topics.SUGGESTIONS), messages)
         _count(wiring, [decision for *_, decision in answers])
         _tell(late + later, wiring.tally)
@@ -109,7 +109,7 @@ def _basket(topic: str, received: Received[BasketUpdated], known: dict[str, Know
 
 
 def _message(
-    topic: str, received: Received[BasketUpdated], basket: Basket, decision: Decision, wiring: Wiring
+    topic: str, received: Received[BasketUpdated], basket: Basket, decision: Decision, version: str
 ) -> Outgoing:
     event, record = received.event, received.record
     suggestion = Suggestion(
@@ -124,7 +124,7 @@ def _message(
         valid_until=event.occurred_at + VALID_FOR,
         tier=basket.tier,
         arm="treated",
-        policy_version=wiring.policy.version,
+        policy_version=version,
         offers=decision.offers,
         suppressed=decision.suppressed,
     )

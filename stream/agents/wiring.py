@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 from stream.agents.shell import Shell
 from stream.dead_letters import DeadLetter, DeadLetters
-from stream.decisions.policy import Policy
 from stream.ops.tally import Tally
 from stream.positions import TablePositions
 from stream.publisher import Publisher
@@ -24,7 +23,6 @@ class Wiring:
     default_tier: str
     tables: Tables
     views: ViewReader
-    policy: Policy
     publisher: Publisher
     dead_letters: DeadLetters
     positions: TablePositions

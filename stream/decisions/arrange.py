@@ -23,6 +23,7 @@ from stream.decisions.model import Basket, Decision
 from stream.decisions.neighbours import Refused
 from stream.decisions.policy import Policy
 from stream.decisions.scoring import Ranked
+from stream.decisions.threshold import LOOK_FURTHER, gap_to_threshold, lifted, name_lift
 from stream.decisions.upsell import NO_UPSELLS, Upsell
 from stream.decisions.views import Views
 from stream.events import Offer, Reason, Suppressed
@@ -41,8 +42,9 @@ class Draft(Struct, frozen=True, gc=False):
     refused: list[Suppressed]
 
 
-def arrange(considered: Considered, ranked: Iterable[Ranked], views: Views, policy: Policy) -> Draft:
+def arrange(considered: Considered, ranked: Iterable[Ranked], views: Views) -> Draft:
     """Upsells first, then cross-sells in the order of their scores, until the basket has what it may get."""
+    policy = considered.policy
     wanted = policy.wanted(considered.basket.max_offers)
     if wanted <= 0:
         return Draft(considered, [], [], _lines(considered, NO_OFFERS_ASKED))
@@ -54,19 +56,29 @@ def arrange(considered: Considered, ranked: Iterable[Ranked], views: Views, poli
     if upsells:
         refused += superseded(considered, views)
     draft = Draft(considered, upsells, [], refused)
-    if len(upsells) < wanted:
-        _pick(draft, wanted - len(upsells), ranked, views, policy)
+    room = wanted - len(upsells)
+    if room > 0:
+        gap = gap_to_threshold(considered) if policy.thresholds else 0
+        _pick(draft, room + LOOK_FURTHER if gap else room, ranked, views)
+        if gap:
+            draft.picked[:] = lifted(draft.picked, room, gap, considered.basket.currency, views)
     if not upsells and not draft.picked:
         refused += _silence(considered, {entry.sku for entry in refused}, views)
     del refused[policy.max_suppressed :]
     return draft
 
 
-def _pick(draft: Draft, most: int, ranked: Iterable[Ranked], views: Views, policy: Policy) -> None:
+def _pick(draft: Draft, most: int, ranked: Iterable[Ranked], views: Views) -> None:
     """Walk down the ranking and take what goes with the basket and with what was taken before it."""
     basket, picked, refused = draft.considered.basket, draft.picked, draft.refused
-    cart, goods = draft.considered.cart, views.assortment
-    unlimited = basket.max_price is None and not basket.exclude_skus and not basket.excluded_categories
+    cart, goods, policy = draft.considered.cart, views.assortment, draft.considered.policy
+    unlimited = not (
+        basket.max_price is not None
+        or basket.exclude_skus
+        or basket.excluded_categories
+        or policy.bans
+        or policy.banned_categories
+    )
     currency = goods.currency(basket.currency)
     cap = most if policy.max_per_category is None else policy.max_per_category
     ranges = [goods.range_number(product.range_id or "") for product in draft.considered.ranged]
@@ -86,7 +98,7 @@ def _pick(draft: Draft, most: int, ranked: Iterable[Ranked], views: Views, polic
         elif unlimited and (sale in (currency, UNLISTED)):
             code = None
         else:
-            code = refusal(views.skus[item], goods.products[item], basket, draft.considered.at_ms)
+            code = refusal(views.skus[item], goods.products[item], basket, policy, draft.considered.at_ms)
         if code is None:
             if of_range and of_range in ranges:
                 code = SAME_RANGE
@@ -114,6 +126,8 @@ def finish(draft: Draft, reasons: Iterator[Reason], views: Views) -> Decision:
         title, price = (None, None) if product is None else (product.title, product.price)
         ident = offer_id(suggestion, "cross_sell", sku)
         offers.append(Offer(ident, "cross_sell", sku, score, reason, title, price))
+    if draft.considered.policy.thresholds:
+        name_lift(draft.considered, offers)
     return Decision(offers, draft.refused)
 
 

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping, Sequence
 
 from msgspec import Struct
 
 from stream.decisions.codes import SUPERSEDED_BY_UPSELL
 from stream.decisions.ladder import Ladder
 from stream.decisions.model import Basket, Product
-from stream.decisions.neighbours import NeighbourRow
-from stream.decisions.policy import Policy
+from stream.decisions.neighbours import MOST_WEIGHT, ORDERS, PINNED, NeighbourRow, told_row
+from stream.decisions.policy import Pin, Policy
 from stream.decisions.upsell import NO_UPSELLS, Upsells, choose_upsells, line_prices
 from stream.decisions.views import Views
 from stream.events import Suppressed
@@ -20,7 +20,7 @@ SUPERSEDED_KEPT = 3
 
 
 class Considered(Struct, frozen=True, gc=False):
-    """A basket ready to be scored, as of `at_ms`.
+    """A basket ready to be scored, as of `at_ms` and under the policy as its channel and tier see it.
 
     `prices` are its distinct SKUs with their prices, `cart` their dense indices, `ranged` the products among
     them that stand in a range. `rows` are those of the lines by SKU, with each offered rung in the place of
@@ -30,6 +30,7 @@ class Considered(Struct, frozen=True, gc=False):
     """
 
     basket: Basket
+    policy: Policy
     at_ms: int
     prices: dict[str, int]
     cart: list[int]
@@ -46,12 +47,15 @@ def consider(basket: Basket, views: Views, policy: Policy, now_ms: int) -> Consi
     lines = [line for sku in sorted(prices) if (line := known.get(sku)) is not None]
     cart = [line.item for line in lines]
     ranged = [line.ranged for line in lines if line.ranged is not None]
-    if not ranged:
+    upsells = NO_UPSELLS
+    if ranged:
+        upsells = choose_upsells(basket, prices, ranged, views.ladders, policy, at_ms)
+        rows = _rows(prices, {up.held.sku: up.offered.sku for up in upsells.chosen}, views, policy)
+    else:
         rows = [row for line in lines for row in line.rows]
-        return Considered(basket, at_ms, prices, cart, ranged, rows, NO_UPSELLS)
-    upsells = choose_upsells(basket, prices, ranged, views.ladders, policy, at_ms)
-    rows = _rows(prices, {up.held.sku: up.offered.sku for up in upsells.chosen}, views, policy)
-    return Considered(basket, at_ms, prices, cart, ranged, rows, upsells)
+    if policy.pins:
+        rows += pinned_rows(policy.pins, prices, views.pins)
+    return Considered(basket, policy, at_ms, prices, cart, ranged, rows, upsells)
 
 
 def _rows(
@@ -65,7 +69,18 @@ def _rows(
         for sku in sorted(lines | lent)
         if sku in known
         for row in known[sku].rows
-        if sku not in lent or not row.named
+        if sku not in lent or row.source == ORDERS
+    ]
+
+
+def pinned_rows(
+    pins: Sequence[Pin], prices: Container[str], numbers: Mapping[str, int]
+) -> list[NeighbourRow]:
+    """A row for each pin that a basket of these SKUs is to see, each weighing less than the one before."""
+    return [
+        told_row(PINNED, numbers[pin.sku], {numbers[pin.sku]: float(MOST_WEIGHT - place)})
+        for place, pin in enumerate(pins)
+        if pin.sku in numbers and (not pin.beside or any(sku in prices for sku in pin.beside))
     ]
 
 

@@ -10,6 +10,9 @@ IN_CART: Final = "IN_CART"
 EXCLUDED: Final = "EXCLUDED"
 """On the basket's exclude list, or of a category the customer does not want."""
 
+BANNED: Final = "BANNED"
+"""The shop's policy offers neither this SKU nor this category."""
+
 DELISTED: Final = "DELISTED"
 """Taken out of the catalogue, inactive, or past its last day."""
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from stream.decisions.arrange import arrange, finish
 from stream.decisions.candidates import Considered, consider
@@ -22,7 +22,8 @@ def decide_batch(baskets: Sequence[Basket], views: Views, policy: Policy, now_ms
 
     `now_ms` is the moment products have to be for sale at, for baskets that bring none of their own.
     """
-    considered = [consider(basket, views, policy, now_ms) for basket in baskets]
+    seen = seen_policies(baskets, policy)
+    considered = [consider(basket, views, seen[basket.channel, basket.tier], now_ms) for basket in baskets]
     decisions: dict[int, Decision] = {}
     for chunk in in_chunks(considered):
         decided = _decide([considered[at] for at in chunk], views, policy)
@@ -30,10 +31,16 @@ def decide_batch(baskets: Sequence[Basket], views: Views, policy: Policy, now_ms
     return [decisions[at] for at in range(len(baskets))]
 
 
+def seen_policies(baskets: Iterable[Basket], policy: Policy) -> dict[tuple[str, str], Policy]:
+    """The policy as each channel and tier among these baskets sees it."""
+    kinds = {(basket.channel, basket.tier) for basket in baskets}
+    return {(channel, tier): policy.seen_by(channel, tier) for channel, tier in kinds}
+
+
 def _decide(chunk: Sequence[Considered], views: Views, policy: Policy) -> list[Decision]:
     scored = score([considered.rows for considered in chunk])
     ranking = Ranking(scored, views, policy.max_offers + SPARE)
-    drafts = [arrange(considered, ranking.walk(at), views, policy) for at, considered in enumerate(chunk)]
+    drafts = [arrange(considered, ranking.walk(at), views) for at, considered in enumerate(chunk)]
     found = evidence(scored, [entry[1] for draft in drafts for entry in draft.picked])
     reasons = iter(why_cross_sells(found, scored.rows, views))
     return [finish(draft, reasons, views) for draft in drafts]

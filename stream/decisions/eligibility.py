@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from stream.decisions.codes import (
+    BANNED,
     DELISTED,
     EXCLUDED,
     NOT_YET_AVAILABLE,
@@ -11,13 +12,16 @@ from stream.decisions.codes import (
     OVER_LIMIT,
 )
 from stream.decisions.model import Basket, Product
+from stream.decisions.policy import Policy
 
 
-def refusal(sku: str, product: Product | None, basket: Basket, now_ms: int) -> str | None:
+def refusal(sku: str, product: Product | None, basket: Basket, policy: Policy, now_ms: int) -> str | None:
     """The first code that speaks against offering this product now, None if it may be offered.
 
-    A SKU the catalogue does not know is judged by the exclude list and the price limit alone.
+    A SKU the catalogue does not know is judged by bans, the exclude list and the price limit alone.
     """
+    if policy.bars(sku, () if product is None else product.category):
+        return BANNED
     if sku in basket.exclude_skus:
         return EXCLUDED
     if product is None:

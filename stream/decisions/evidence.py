@@ -7,29 +7,30 @@ from typing import NamedTuple
 
 import numpy as np
 
-from stream.decisions.neighbours import FRACTION
+from stream.decisions.neighbours import FRACTION, ORDERS
 from stream.decisions.scoring import Integers, Scored
 
 SILENT = -1
-"""In the place of a row's number: no row of that sort holds the item."""
+"""In the place of a row's number: no learned row holds the item."""
 
 _UNHEARD = np.iinfo(np.int64).min
 
 
 class Evidence(NamedTuple):
-    """For each pick in order: the number of the learned row that weighs it most and the orders that held
-    both, and the number of the named row that weighs it most and that weight."""
+    """For each pick in order: the number of the row that gives the reason and how much it weighs the item,
+    and the number of the learned row that weighs it most with the orders that held both."""
 
+    speaker: list[int]
+    weight: list[float]
     learned: list[int]
     together: list[int]
-    named: list[int]
-    weight: list[float]
 
 
 def evidence(scored: Scored, candidates: Sequence[int]) -> Evidence:
     """The evidence for picked candidates of `scored`.
 
-    Of rows that weigh an item the same, the first one (by SKU) speaks.
+    The reason is given by the greatest source that speaks for an item, and there by the row that weighs it
+    most; of rows that weigh it the same, by the first one (by SKU).
     """
     if not candidates:
         return Evidence([], [], [], [])
@@ -41,18 +42,19 @@ def evidence(scored: Scored, candidates: Sequence[int]) -> Evidence:
     elements = scored.elements[np.arange(ends[-1]) + (scored.starts[picked] - starts)[pick]]
     rows = np.searchsorted(scored.row_bounds, elements, side="right") - 1
     weights = scored.weights[elements]
-    if not scored.any_named:
+    if not scored.any_told:
         loudest = _loudest(weights, starts, pick)
-        nobody, nothing = [SILENT] * len(picked), [0.0] * len(picked)
-        return Evidence(rows[loudest].tolist(), scored.counts[elements[loudest]].tolist(), nobody, nothing)
-    named = np.array([row.named for row in scored.rows])[rows]
-    by_orders = _loudest(np.where(named, _UNHEARD, weights), starts, pick)
-    by_name = _loudest(np.where(named, weights, _UNHEARD), starts, pick)
+        speaker = rows[loudest].tolist()
+        return Evidence(speaker, [0.0] * len(picked), speaker, scored.counts[elements[loudest]].tolist())
+    source = np.array([row.source for row in scored.rows])[rows]
+    greatest = np.maximum.reduceat(source, starts)
+    speaking = _loudest(np.where(source == greatest[pick], weights, _UNHEARD), starts, pick)
+    by_orders = _loudest(np.where(source == ORDERS, weights, _UNHEARD), starts, pick)
     return Evidence(
+        rows[speaking].tolist(),
+        (weights[speaking] / FRACTION).tolist(),
         np.where(by_orders < 0, SILENT, rows[by_orders]).tolist(),
         scored.counts[elements[by_orders]].tolist(),
-        np.where(by_name < 0, SILENT, rows[by_name]).tolist(),
-        (weights[by_name] / FRACTION).tolist(),
     )
 
 

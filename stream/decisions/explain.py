@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from stream.decisions.evidence import Evidence
 from stream.decisions.ladder import features_gained, features_lost
-from stream.decisions.neighbours import NeighbourRow
+from stream.decisions.neighbours import PINNED, NeighbourRow
 from stream.decisions.upsell import Upsell
 from stream.decisions.views import Views
 from stream.events import Reason
@@ -57,14 +57,14 @@ def amount(minor: int, currency: str) -> str:
 def why_cross_sells(found: Evidence, rows: Sequence[NeighbourRow], views: Views) -> list[Reason]:
     """A reason for each pick that evidence was found for.
 
-    A complement that the catalogue names is a COMPLEMENT, with the co-purchase numbers beside it where there
-    are any; everything else is a CO_PURCHASE of the strongest line.
+    A product the shop pinned is PINNED and a complement that is named a COMPLEMENT, with the co-purchase numbers
+    beside it where there are any; everything else is a CO_PURCHASE of the strongest line.
     """
     return [
-        _co_purchase(rows[learned], together, views)
-        if named < 0
-        else _complement(rows[named], weight, None if learned < 0 else rows[learned], together, views)
-        for learned, together, named, weight in zip(*found, strict=True)
+        _co_purchase(rows[speaker], together, views)
+        if speaker == learned
+        else _told(rows[speaker], weight, None if learned < 0 else rows[learned], together, views)
+        for speaker, weight, learned, together in zip(*found, strict=True)
     ]
 
 
@@ -79,17 +79,29 @@ def _co_purchase(row: NeighbourRow, together: int, views: Views) -> Reason:
     )
 
 
-def _complement(
+def _told(
     row: NeighbourRow, weight: float, learned: NeighbourRow | None, together: int, views: Views
 ) -> Reason:
-    sku, product = views.skus[row.item], views.assortment.products[row.item]
-    evidence: dict[str, int | float | str] = {"sku": sku, "weight": weight}
-    text = f"Goes with {sku if product is None or product.title is None else product.title}"
+    """The reason that the catalogue or the shop gives, and what the orders say beside it."""
+    evidence: dict[str, int | float | str] = {}
+    if row.source == PINNED:
+        text = "Chosen by the shop"
+    else:
+        sku, product = views.skus[row.item], views.assortment.products[row.item]
+        evidence = {"sku": sku, "weight": weight}
+        text = f"Goes with {sku if product is None or product.title is None else product.title}"
     if learned is not None:
         counted = _co_purchase(learned, together, views)
         evidence |= {f"co_purchase_{name}": value for name, value in counted.evidence.items()}
         text = f"{text}; {counted.text}"
-    return Reason("COMPLEMENT", evidence, text)
+    return Reason("PINNED" if row.source == PINNED else "COMPLEMENT", evidence, text)
+
+
+def why_threshold(reason: Reason, missing: int, threshold: int, currency: str) -> Reason:
+    """The reason of an offer that lifts the basket over a threshold, before the one it is offered for."""
+    evidence: dict[str, int | float | str] = {"threshold": threshold, "missing": missing}
+    text = f"{amount(missing, currency)} short of {amount(threshold, currency)}; {reason.text}"
+    return Reason("THRESHOLD", evidence | reason.evidence, text)
 
 
 def why_upsell(upsell: Upsell, currency: str) -> Reason:

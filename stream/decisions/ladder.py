@@ -121,7 +121,7 @@ def _step_refusal(
         return IN_CART
     if basket.timing != "in_basket" and product.kind not in AFTER_ORDER_KINDS:
         return WRONG_TIMING
-    code = refusal(product.sku, product, basket, now_ms)
+    code = refusal(product.sku, product, basket, policy, now_ms)
     if code is not None:
         return code
     price = product.price or 0

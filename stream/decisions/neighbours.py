@@ -23,8 +23,11 @@ Floats = npt.NDArray[np.float64]
 FRACTION: Final = 2**30
 """A weight of 1: weights are whole numbers of this fraction, so that their sums do not depend on the order."""
 
-MOST_WEIGHT: Final = 15 * FRACTION
-"""Larger weights are cut off here: with 2,000 lines a sum stays below 2^45, which a ranking has room for."""
+MOST_WEIGHT: Final = 127
+"""Larger weights count as this one."""
+
+ORDERS, CATALOGUE, PINNED = range(3)
+"""Who speaks in a row; of several that speak for a product, the greatest gives the reason."""
 
 REFUSED_KEPT: Final = 3
 """Partners under the floors that a row remembers, to be able to say why there is no offer."""
@@ -42,8 +45,8 @@ class NeighbourRow(Struct, frozen=True, gc=False):
     """Candidates that the SKU with dense index `item` speaks for, by dense index.
 
     `keys` are their dense indices (int32), `values` the pairs (weight in `FRACTION`s, count) of int64, both in
-    native byte order; `orders` is the SKU's own order count. `named` says that the catalogue, not the orders,
-    speaks: counts are then 0 and weights are those of the catalogue.
+    native byte order; `orders` is the SKU's own order count. `source` says who speaks: for the catalogue and
+    for pins counts are 0.
     """
 
     item: int
@@ -51,7 +54,7 @@ class NeighbourRow(Struct, frozen=True, gc=False):
     values: bytes
     orders: int = 0
     refused: tuple[Refused, ...] = ()
-    named: bool = False
+    source: int = ORDERS
 
     def candidates(self) -> list[int]:
         """Dense indices of the candidates."""
@@ -72,6 +75,7 @@ def neighbour_rows(
     partner_orders: Integers,
     total_orders: int,
     policy: Policy,
+    boosts: Floats | None = None,
 ) -> list[NeighbourRow]:
     """Rows of the baseline score for partner lists that were read together.
 
@@ -79,7 +83,7 @@ def neighbour_rows(
     `partners[bounds[r]:bounds[r + 1]]`, best count first, with their `counts` (orders that held both) and
     `partner_orders` (orders with the partner). A partner weighs c_ij / (n_i + prior) / n_j ** exponent where
     it is at or over the support floor and above chance (c_ij * total_orders > n_i * n_j); others are
-    dropped, the best of them remembered.
+    dropped, the best of them remembered. `boosts` are factors on the weights, by place in `partners`.
     """
     own, ends = np.asarray(orders, np.int64), np.asarray(bounds, np.int64)
     lengths = np.diff(ends)
@@ -91,6 +95,8 @@ def neighbour_rows(
     kept = supported & above_chance
     discount = np.maximum(partner_orders, 1) ** policy.popularity_exponent
     weights = counts / (n_i + policy.prior_orders) / discount
+    if boosts is not None:
+        weights *= boosts
 
     at = np.flatnonzero(kept)
     keys, packed = partners[at].astype(np.int32).tobytes(), _pairs(weights[at], counts[at])
@@ -105,15 +111,15 @@ def neighbour_rows(
     ]
 
 
-def named_row(item: int, weights: Mapping[int, float]) -> NeighbourRow:
-    """A row of the catalogue's weights, by the dense indices of the complements."""
+def told_row(source: int, item: int, weights: Mapping[int, float]) -> NeighbourRow:
+    """A row of weights that somebody told us, by dense index."""
     keys, values = np.array(list(weights), np.int32), np.array(list(weights.values()), np.float64)
-    return NeighbourRow(item, keys.tobytes(), _pairs(values, np.zeros(len(keys), np.int64)), named=True)
+    return NeighbourRow(item, keys.tobytes(), _pairs(values, np.zeros(len(keys), np.int64)), source=source)
 
 
 def _pairs(weights: Floats, counts: Integers) -> bytes:
     """Weights as whole numbers, each with its count."""
-    whole = np.clip(np.rint(weights * FRACTION), -MOST_WEIGHT, MOST_WEIGHT).astype(np.int64)
+    whole = np.rint(np.clip(weights, -MOST_WEIGHT, MOST_WEIGHT) * FRACTION).astype(np.int64)
     return np.column_stack((whole, counts)).tobytes()
 
 

@@ -35,7 +35,10 @@ _ELEMENT_BITS: Final = 20
 _ITEM_BITS: Final = 22
 _PLACE_BITS: Final = 18
 """Room of a sort key: an element (one weight) of a chunk, a dense index, and a candidate's place in its
-basket. The scores have what is left of 64 bits, see `neighbours.MOST_WEIGHT`."""
+basket."""
+
+_MOST_SCORE: Final = 2 ** (63 - _PLACE_BITS) - 1
+"""What is left of 64 bits: scores beyond 32,767 are all the same."""
 
 _NOTHING: Final = np.iinfo(np.int64).min
 
@@ -68,7 +71,7 @@ class Scored(NamedTuple):
     """
 
     rows: Sequence[NeighbourRow]
-    any_named: bool
+    any_told: bool
     row_bounds: Integers
     weights: Integers
     counts: Integers
@@ -104,12 +107,13 @@ def score(baskets: Sequence[Sequence[NeighbourRow]]) -> Scored:
     np.not_equal(packed[1:], packed[:-1], out=first[1:])
     starts = np.flatnonzero(first)
     candidates = packed[starts]
-    scores = np.add.reduceat(weights[elements], starts) if len(starts) else weights
+    sums = np.add.reduceat(weights[elements], starts) if len(starts) else weights
+    scores = np.clip(sums, -_MOST_SCORE, _MOST_SCORE)
     bounds = np.searchsorted(candidates, np.arange(len(baskets) + 1, dtype=np.int64) << _ITEM_BITS)
     items = candidates & ((1 << _ITEM_BITS) - 1)
     ends = np.append(starts, len(packed))
-    any_named = any(row.named for row in rows)
-    return Scored(rows, any_named, row_bounds, weights, counts, elements, ends, items, scores, bounds)
+    any_told = any(row.source for row in rows)
+    return Scored(rows, any_told, row_bounds, weights, counts, elements, ends, items, scores, bounds)
 
 
 def _bounds(lengths: Iterable[int]) -> Integers:

@@ -26,6 +26,7 @@ from stream.decisions.assortment import Assortment
 from stream.decisions.ladder import Ladder
 from stream.decisions.model import Product
 from stream.decisions.neighbours import NeighbourRow
+from stream.decisions.policy import Policy
 
 
 class LineView(Struct, frozen=True, gc=False):
@@ -49,11 +50,14 @@ class Views(Struct, frozen=True, gc=False, kw_only=True):
     """References to what was read; making one copies nothing.
 
     `lines` are by SKU. `skus` and the `assortment` are by dense index (a SKU that is not in the catalogue is
-    still offerable, without title and price); `ladders` are by range id.
+    still offerable, without title and price); `ladders` are by range id. `pins` numbers the SKUs that the
+    policy pins. `policy` is the one that rows and ladders were made under.
     """
 
     lines: Mapping[str, LineView]
     skus: Sequence[str]
     assortment: Assortment
     ladders: Mapping[str, Ladder] = {}
+    pins: Mapping[str, int] = {}
+    policy: Policy = Policy()
     window_days: int = 90

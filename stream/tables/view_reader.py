@@ -7,9 +7,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
 from stream.decisions.candidates import rungs_above
-from stream.decisions.complements import complement_row
+from stream.decisions.complements import Complements
 from stream.decisions.ladder import build_ladder
 from stream.decisions.model import Basket, Product, product_of
 from stream.decisions.neighbours import neighbour_rows
@@ -37,13 +38,19 @@ class ViewReader:
     """Reads views through a worker-local cache, a handful of round trips a batch."""
 
     def __init__(self, tables: Tables, policy: Policy, *, max_age_s: float) -> None:
-        self._tables, self._policy, self._half_age_s = tables, policy, max_age_s / 2
+        self._tables, self._half_age_s = tables, max_age_s / 2
+        self._policy = self._next_policy = policy
+        self._complements = Complements(policy)
         self._window_days = tables.window.days()
         self._versions: Items = np.zeros(0, np.int64)
         self._versions_read_s = NEVER
         self._cache = self._empty_cache()
         self._turn = asyncio.Lock()
         self._asked: list[_Asked] = []
+
+    def use(self, policy: Policy) -> None:
+        """Read for another policy, from the next read on; what was derived under the old one is forgotten."""
+        self._next_policy = policy
 
     def _empty_cache(self) -> ViewCache:
         return ViewCache(self._tables.layout.tags, self._half_age_s)
@@ -74,8 +81,9 @@ class ViewReader:
         return mine.views
 
     async def _read(self, baskets: Sequence[Basket], now_s: float) -> Views:
-        if len(self._cache.skus) > MOST_CACHED:
-            self._cache = self._empty_cache()
+        if len(self._cache.skus) > MOST_CACHED or self._policy is not self._next_policy:
+            self._cache, self._policy = self._empty_cache(), self._next_policy
+            self._complements = Complements(self._policy)
         lines = np.array(
             self._cache.number({line.sku for basket in baskets for line in basket.lines}), np.int64
         )
@@ -85,18 +93,27 @@ class ViewReader:
         await self._read_ladders(ranged, now_s)
         rungs = self._cache.number(rungs_above(ranged, self._cache.ladders))
         await self._read_candidates(np.concatenate([lines, np.array(rungs, np.int64)]), now_s)
-        return self._views()
+        pinned = self._policy.pinned()
+        pins = dict(zip(pinned, self._cache.number(pinned), strict=True))
+        await self._read_products(np.array(list(pins.values()), np.int64))
+        return self._views(pins)
 
     def _product(self, item: int) -> Product | None:
         return self._cache.assortment.products[item]
 
-    def _views(self) -> Views:
+    def _boost(self, item: int) -> float:
+        product = self._product(item)
+        return self._policy.boost(self._cache.skus[item], () if product is None else product.category)
+
+    def _views(self, pins: dict[str, int]) -> Views:
         cache = self._cache
         return Views(
             lines=cache.lines,
             skus=cache.skus,
             assortment=cache.assortment,
             ladders=cache.ladders,
+            pins=pins,
+            policy=self._policy,
             window_days=self._window_days,
         )
 
@@ -164,7 +181,7 @@ class ViewReader:
         partners = np.concatenate([cache.lists[item].partners for item in stale.tolist()])
         recounted, _ = await asyncio.gather(
             self._read_counts(partners, now_s),
-            self._read_products(np.concatenate([partners, self._complements(stale)])),
+            self._read_products(np.concatenate([partners, self._companions(stale)])),
         )
         if changed or recounted or total != cache.total_orders:
             cache.total_orders = total
@@ -205,8 +222,15 @@ class ViewReader:
             cache.order_counts[partners],
             cache.total_orders,
             self._policy,
+            self._boosts(partners),
         )
         cache.learned.update(zip(lines, rows, strict=True))
+
+    def _boosts(self, items: Items) -> npt.NDArray[np.float64] | None:
+        """The policy's factors on these items; None when it has none."""
+        if not (self._policy.boosts or self._policy.category_boosts):
+            return None
+        return np.array([self._boost(item) for item in items.tolist()], np.float64)
 
     async def _read_counts(self, items: Items, now_s: float) -> bool:
         """Read the order counts that are stale; whether any changed."""
@@ -227,19 +251,22 @@ class ViewReader:
         names = await self._tables.dictionary.names(unknown) if unknown else {}
         return self._cache.number_idents(idents, names)
 
-    def _complements(self, lines: Items) -> Items:
-        named = (self._product(line) for line in lines.tolist())
-        skus = [sku for p in named if p is not None for sku, _ in p.complements]
+    def _companions(self, lines: Items) -> Items:
+        skus = [
+            sku
+            for line in lines.tolist()
+            for sku in self._complements.of(self._cache.skus[line], self._product(line))
+        ]
         return np.array(self._cache.number(skus), np.int64)
 
     def _name_complements(self, lines: Iterable[int]) -> None:
         cache = self._cache
         for line in lines:
-            product = self._product(line)
-            if product is not None and product.complements:
-                cache.named[line] = complement_row(product, cache.index, self._policy)
-            else:
+            row = self._complements.row(cache.skus[line], self._product(line), cache.index, self._boost)
+            if row is None:
                 cache.named.pop(line, None)
+            else:
+                cache.named[line] = row
 
 
 def _product(sku: str, event: bytes) -> Product:

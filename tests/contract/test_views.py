@@ -9,7 +9,7 @@ import pytest
 
 from stream.codec import encode
 from stream.decisions.model import Basket, Product
-from stream.decisions.policy import Policy
+from stream.decisions.policy import Companion, Pin, Policy
 from stream.decisions.views import Views
 from stream.errors import StateUnavailable
 from stream.events import Complement, Line, ProductUpdated, Range
@@ -181,3 +181,31 @@ async def test_a_read_that_fails_fails_its_own_batch_alone(
     assert isinstance(first, StateUnavailable)
     assert isinstance(second, Views)
     assert isinstance(third, Views)
+
+
+async def test_another_policy_shows_in_pins_complements_and_weights_from_the_next_read_on(
+    tables: MakeTables,
+) -> None:
+    made = tables()
+    await place(made, ["ab"] * 4 + ["ac"] * 4 + ["d"] * 4)
+    await put(made, "pin", 5_00)
+    reader = ViewReader(made, Policy(), max_age_s=1)
+    before = await reader.read([basket("a")], 0.0)
+
+    reader.use(
+        Policy(boosts={"b": 2.0}, pins=(Pin("pin"),), complements=(Companion("a", "pin"),)),
+    )
+    after = await reader.read([basket("a")], 0.0)
+
+    def weights(views: Views, row: int) -> dict[str, float]:
+        return {views.skus[item]: w for item, w in views.lines["a"].rows[row].weights().items()}
+
+    assert before.pins == {}
+    assert before.policy == Policy()
+    assert after.policy.pins == (Pin("pin"),)
+    assert weights(after, 0)["b"] == pytest.approx(2 * weights(before, 0)["b"], abs=1e-8)
+    assert weights(after, 0)["c"] == weights(before, 0)["c"]
+    assert weights(after, 1) == {"pin": 1.0}
+    pinned = after.assortment.products[after.pins["pin"]]
+    assert pinned is not None
+    assert pinned.price == 5_00

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 import numpy as np
 
 from stream.decisions.assortment import Assortment
-from stream.decisions.complements import complement_row
+from stream.decisions.complements import Complements
 from stream.decisions.decide import decide_batch
 from stream.decisions.ladder import build_ladder
 from stream.decisions.model import Basket, BasketLine, Decision, Product
@@ -50,12 +50,14 @@ def views(
     for (a, b), count in (together or {}).items():
         counts.setdefault(a, {})[b] = count
         counts.setdefault(b, {})[a] = count
-    named = {sku for entry in known.values() for sku, _ in entry.complements}
-    skus = list(dict.fromkeys([*numbering, *sorted({*known, *counts, *named})]))
+    others = {sku for entry in known.values() for sku, _ in entry.complements}
+    others |= {sku for entry in policy.complements for sku in (entry.of, entry.sku)} | set(policy.pinned())
+    skus = list(dict.fromkeys([*numbering, *sorted({*known, *counts, *others})]))
     index = {sku: n for n, sku in enumerate(skus)}
     lists = [(sku, sorted(counts[sku].items(), key=lambda e: (-e[1], e[0]))) for sku in skus if sku in counts]
     flat = [entry for _, partners in lists for entry in partners]
     held = orders or {}
+    boosts = np.array([policy.boost(sku, known[sku].category if sku in known else ()) for sku in skus])
     rows = neighbour_rows(
         [index[sku] for sku, _ in lists],
         [held.get(sku, 100) for sku, _ in lists],
@@ -65,6 +67,7 @@ def views(
         np.array([held.get(sku, 100) for sku, _ in flat], np.int64),
         total,
         policy,
+        boosts[[index[sku] for sku, _ in flat]],
     )
     by_range: dict[str, list[Product]] = {}
     for entry in known.values():
@@ -74,15 +77,21 @@ def views(
     for sku in skus:
         assortment.add(known.get(sku))
     learned = {row.item: row for row in rows}
-    named = {index[p.sku]: complement_row(p, index, policy) for p in known.values() if p.complements}
+    named, factors = Complements(policy), boosts.tolist()
     return Views(
         lines={
-            sku: line_view(item, learned.get(item), named.get(item), known.get(sku))
+            sku: line_view(
+                item,
+                learned.get(item),
+                named.row(sku, known.get(sku), index, factors.__getitem__),
+                known.get(sku),
+            )
             for sku, item in index.items()
         },
         skus=skus,
         assortment=assortment,
         ladders={name: build_ladder(entries, policy) for name, entries in by_range.items()},
+        pins={sku: index[sku] for sku in policy.pinned()},
     )
 
 

@@ -6,7 +6,7 @@ import pytest
 
 from stream.decisions.candidates import rungs_above
 from stream.decisions.codes import BELOW_CONFIDENCE, BELOW_SUPPORT, SAME_RANGE, SUPERSEDED_BY_UPSELL
-from stream.decisions.complements import complement_row
+from stream.decisions.complements import Complements
 from stream.decisions.decide import decide_batch
 from stream.decisions.policy import Policy
 from tests.decisions.shop import NOW_MS, POLICY, codes, decide, offered, product, views
@@ -153,8 +153,10 @@ def test_a_complement_without_a_number_cannot_be_offered() -> None:
     known = views([product("bike")])
     bike = product("bike", complements=(("unheard of", 1.0),))
 
-    index = {sku: line.item for sku, line in known.lines.items()}
-    assert complement_row(bike, index, POLICY).keys == b""
+    row = Complements(POLICY).row("bike", bike, {"bike": known.lines["bike"].item}, lambda _: 1.0)
+
+    assert row is not None
+    assert row.keys == b""
 
 
 @pytest.mark.scenario("S39")

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from stream.decisions.decide import decide_batch
 from stream.decisions.model import Basket, BasketLine, Product
 from stream.decisions.neighbours import FRACTION
-from stream.decisions.policy import Policy
+from stream.decisions.policy import Companion, Pin, Policy, Rule
 from stream.decisions.views import Views
 from tests.decisions.shop import NOW_MS, ORDERS, decide, offered, product, views
 from tests.decisions.shop import basket as basket_of
@@ -85,6 +85,17 @@ POLICIES = st.builds(
     max_offers=st.integers(0, 6),
     max_upsells=st.integers(0, 3),
     max_per_category=st.sampled_from([None, 1, 2]),
+    bans=st.frozensets(st.sampled_from(SKUS), max_size=3),
+    banned_categories=st.sampled_from([frozenset(), frozenset({"y"})]),
+    boosts=st.dictionaries(st.sampled_from(SKUS), st.sampled_from([0.5, 4.0]), max_size=3),
+    pins=st.lists(
+        st.builds(Pin, st.sampled_from(SKUS), st.sampled_from([(), ("p00", "p01")])), max_size=2
+    ).map(tuple),
+    complements=st.lists(st.builds(Companion, st.sampled_from(SKUS), st.sampled_from(SKUS)), max_size=2).map(
+        tuple
+    ),
+    thresholds=st.sampled_from([{}, {"EUR": 3000}]),
+    rules=st.sampled_from([(), (Rule(channel="web", bans=frozenset({"p02"})),)]),
 )
 
 
@@ -109,6 +120,9 @@ def test_nothing_is_offered_that_must_not_be(shop: Shop, asked: Basket, policy: 
     for offer in decision.offers:
         assert offer.sku not in cart
         assert offer.sku not in asked.exclude_skus
+        assert offer.sku not in policy.bans
+        assert not policy.rules or offer.sku != "p02"
+        assert offer.sku not in known or not policy.banned_categories & set(known[offer.sku].category)
         assert_for_sale(known.get(offer.sku), asked)
 
 
@@ -137,7 +151,8 @@ def test_the_offers_of_a_decision_go_together(shop: Shop, asked: Basket, policy:
     decision = decide(asked, views(*shop, policy=policy), policy)
 
     ups = [offer for offer in decision.offers if offer.kind == "upsell"]
-    crosses = [offer for offer in decision.offers if offer.kind == "cross_sell"]
+    crosses = [offer for offer in decision.offers if offer.kind != "upsell"]
+    assert sum(offer.kind == "threshold" for offer in crosses) <= 1
     assert decision.offers == ups + crosses
     assert len(ups) <= policy.max_upsells
     assert len({offer.replaces_sku for offer in ups}) == len(ups)
@@ -160,11 +175,11 @@ def test_the_offers_of_a_decision_go_together(shop: Shop, asked: Basket, policy:
 
 
 @settings(max_examples=80, deadline=None)
-@given(shops(), st.lists(baskets(), min_size=1, max_size=8), st.data())
+@given(shops(), st.lists(baskets(), min_size=1, max_size=8), POLICIES, st.data())
 def test_a_batch_says_what_each_basket_alone_would_hear(
-    shop: Shop, asked: list[Basket], data: st.DataObject
+    shop: Shop, asked: list[Basket], policy: Policy, data: st.DataObject
 ) -> None:
-    known, policy = views(*shop), Policy()
+    known = views(*shop, policy=policy)
     alone = [encoded(decide_batch([one], known, policy, NOW_MS))[0] for one in asked]
 
     order = data.draw(st.permutations(range(len(asked))))
