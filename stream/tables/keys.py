@@ -1,7 +1,8 @@
 """Every Redis key there is. Nothing else in the package makes one.
 
 A key is `<namespace>:v1:{tNNN}:<family>...`: all keys of one tag share a cluster slot, so a script over one
-tag is atomic. Ids appear only as digests in hexadecimal.
+tag is atomic. Ids appear only as digests in hexadecimal. `v1` is the layout version; the layout itself stands under
+a key without it, which every version reads.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 LAYOUT_VERSION = 1
+"""Goes up when what a key holds changes its meaning: tables of two versions cannot be read by one program."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,7 +21,12 @@ class Keys:
 
     def layout(self) -> bytes:
         """Hash: layout version, number of tags, pane length. Written at the first start, checked afterwards."""
-        return f"{self.namespace}:v{LAYOUT_VERSION}:{{layout}}".encode()
+        return f"{self.namespace}:{{layout}}".encode()
+
+    @property
+    def version(self) -> int:
+        """The layout version of these keys."""
+        return LAYOUT_VERSION
 
     def prefix(self, tag: int) -> bytes:
         """What every key of a tag begins with."""
@@ -102,8 +109,8 @@ class Keys:
         return self.prefix(tag) + b"outbox"
 
     def everything(self) -> bytes:
-        """Pattern that matches every key of the namespace and no other."""
-        return f"{self.namespace}:v{LAYOUT_VERSION}:{{*".encode()
+        """Pattern that matches every key of the namespace and no other, of other layout versions too."""
+        return f"{self.namespace}:*".encode()
 
     def parse(self, key: bytes) -> tuple[int, str, str]:
         """(tag, family, rest) of a key; tag -1 for the layout."""

@@ -26,6 +26,7 @@ class Tables:
         self.store = store
         self.keys = Keys(settings.namespace)
         self.layout = Layout(
+            version=self.keys.version,
             tags=settings.tags,
             pane_s=settings.pane_s,
             window_panes=settings.window_panes,
@@ -56,7 +57,7 @@ class Tables:
 
     async def is_new(self) -> bool:
         """Whether the namespace was never used."""
-        return await read_layout(self.store, self.keys) is None
+        return not await read_layout(self.store, self.keys)
 
     async def close(self) -> None:
         """Let go of connections."""

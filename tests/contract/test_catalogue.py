@@ -76,7 +76,24 @@ async def test_tables_made_with_other_settings_are_refused(tables: MakeTables, s
     with pytest.raises(OperatorError, match="tags is 4, asked for 8"):
         await tables(tags=8).open()
 
-    assert (await read_layout(store, tables().keys)) == tables().layout
+    assert (await read_layout(store, tables().keys)) == tables().layout.fields()
+
+
+@pytest.mark.parametrize(("theirs", "made_by"), [("2", "a newer"), ("0", "an older")])
+async def test_tables_of_another_layout_version_are_refused_and_left_as_they_are(
+    tables: MakeTables, store: Store, theirs: str, made_by: str
+) -> None:
+    made = tables()
+    await store.commands([("HSET", made.keys.layout(), "version", theirs, "shelves", 7)])
+
+    with pytest.raises(
+        OperatorError, match=f"layout {theirs}, made by {made_by} basketstream.*layout 1"
+    ) as error:
+        await made.open()
+
+    assert "tables rebuild" in error.value.remedy
+    assert not await made.is_new()
+    assert await read_layout(store, made.keys) == {"version": int(theirs), "shelves": 7}
 
 
 async def test_no_name_can_leave_the_namespace_or_choose_its_slot(tables: MakeTables, store: Store) -> None:

@@ -5,6 +5,7 @@
 | `FAULTS_FAILPOINT=<step>:<before|after>:<passage>` | act there (`tests/faults/failpoints.py`) |
 | `FAULTS_ACTION=exit|pause` | end on the spot (default), or stand still until SIGCONT |
 | `FAULTS_CANCEL=<seed>:<share>:<points>` | cancel a share of the attempts at batches at an await point |
+| `FAULTS_LAYOUT=<number>` | be a program of another layout version |
 | `FAULTS_SABOTAGE=fence|claim|epoch` | run with that part broken |
 """
 
@@ -13,6 +14,7 @@ from __future__ import annotations
 import os
 
 from stream.cli import main
+from stream.tables import keys
 from tests.faults.cancellation import cancel_batches
 from tests.faults.failpoints import Failpoint, Failpoints
 from tests.faults.sabotage import sabotage
@@ -25,6 +27,8 @@ def switch() -> None:
     if cancel := os.environ.get("FAULTS_CANCEL"):
         seed, share, points = cancel.split(":")
         cancel_batches(int(seed), float(share), int(points))
+    if layout := os.environ.get("FAULTS_LAYOUT"):
+        keys.LAYOUT_VERSION = int(layout)
     if part := os.environ.get("FAULTS_SABOTAGE"):
         sabotage(part)
 
