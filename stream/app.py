@@ -17,12 +17,12 @@ from stream.agents.shell import Shell
 from stream.agents.wiring import Wiring
 from stream.dead_letters import DeadLetters
 from stream.decisions.policy import Policy
-from stream.errors import StreamError, WorkerStuck
+from stream.errors import StateLost, StreamError, WorkerStuck
 from stream.gaps import Gaps
 from stream.ops.loop_watch import LoopWatch, end_soon
 from stream.ops.tally import Tally
 from stream.ops.watchdog import Sight, Watchdog
-from stream.positions import TablePositions
+from stream.positions import Source, TablePositions
 from stream.publisher import Publisher
 from stream.services.announcer import Announcer
 from stream.services.policy_watch import PolicyWatch
@@ -85,6 +85,12 @@ class BasketApp(faust.App):
             end_soon(STUCK_GRACE_S)
             await self.crash(exc)
 
+    async def take_again(self, assignment: int, reason: StateLost) -> None:
+        """Redis lost something: take the partitions again, unless that was done since `assignment`."""
+        if await cast(Consumer, self.consumer).take_again(assignment):
+            logger.warning("%s", reason)
+            self.wiring.tally.add("tables.went back")
+
     async def on_shutdown(self) -> None:
         """Close them after the last commit."""
         await super().on_shutdown()
@@ -134,7 +140,7 @@ def create_app(settings: Settings) -> BasketApp:
 
 
 def _positions(app: faust.App, tables: Tables, settings: Settings, tally: Tally) -> TablePositions:
-    """Orders and returns are fenced; what a return wrote down is dropped once its record is committed."""
+    """What the tables are made of is fenced; what a return wrote down is dropped once its record is committed."""
 
     async def after_returns(owner: Owner, committed: int) -> None:
         await tables.orders.forget_returns(owner.partition, committed)
@@ -157,8 +163,10 @@ def _positions(app: faust.App, tables: Tables, settings: Settings, tally: Tally)
         }
 
     fenced = {
-        settings.topic_prefix + topics.ORDER_PLACED: None,
-        settings.topic_prefix + topics.ORDER_RETURNED: after_returns,
+        settings.topic_prefix + topics.ORDER_PLACED: Source(),
+        settings.topic_prefix + topics.ORDER_RETURNED: Source(after=after_returns),
+        settings.topic_prefix + topics.PRODUCT_UPDATED: Source(every_record=False),
+        settings.topic_prefix + topics.CUSTOMER_UPDATED: Source(every_record=False),
     }
     gaps = Gaps(tally, settings.topic_prefix, settings.on_gap)
     return TablePositions(tables, fenced, earliest, ends, served_ends, gaps)
@@ -206,8 +214,11 @@ def _keep_policy(app: BasketApp, settings: Settings) -> None:
 
 
 async def _or_stop(app: BasketApp, work: Awaitable[None]) -> None:
+    assignment = cast(Consumer, app.consumer).assignment_number
     try:
         await work
+    except StateLost as exc:
+        await app.take_again(assignment, exc)
     except Exception as exc:  # noqa: BLE001  whatever it is, the worker must not go on
         logger.critical("work beside the agents cannot go on; the worker stops")
         await app.crash(exc)

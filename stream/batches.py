@@ -16,10 +16,11 @@ class RecordBatch:
     """The records one fetch brought of one partition, in offset order and never empty.
 
     Keys and values are raw bytes or None. `generation` is the consumer group's generation that fetched
-    them. Offsets may have gaps.
+    them, `assignment` the number of this worker's assignment: one that is made again may have the same
+    generation. Offsets may have gaps.
     """
 
-    __slots__ = ("_finished", "_on_finish", "generation", "partition", "records", "topic")
+    __slots__ = ("_finished", "_on_finish", "assignment", "generation", "partition", "records", "topic")
 
     def __init__(
         self,
@@ -28,11 +29,13 @@ class RecordBatch:
         records: Sequence[ConsumerRecord],
         generation: int,
         on_finish: Callable[[], None] | None = None,
+        assignment: int = 0,
     ) -> None:
         self.topic = topic
         self.partition = partition
         self.records = records
         self.generation = generation
+        self.assignment = assignment
         self._on_finish = on_finish
         self._finished = False
 

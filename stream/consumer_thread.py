@@ -68,6 +68,13 @@ class KafkaThread(driver.AIOKafkaConsumerThread):
             promise.cancel()
         return promise.result()
 
+    async def rejoin(self) -> None:
+        """Have this member join its group again, which gives all its partitions back first."""
+        await self.call_thread(self._rejoin)
+
+    async def _rejoin(self) -> None:
+        self._ensure_consumer()._coordinator.request_rejoin()
+
     async def committed(self, tps: Iterable[TP]) -> dict[TP, int | None]:
         """The group's committed offset of each partition, None where there is none."""
         return await self.call_thread(self._committed, list(tps))  # type: ignore[no-any-return]

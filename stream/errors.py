@@ -5,7 +5,7 @@
 | `PoisonEvent` | the producer of the record | dead letter, go on |
 | `StateUnavailable` | nobody yet | the worker waits and tries again |
 | `Superseded` | nobody | another worker owns the partition; drop the batch unacknowledged |
-| `StateLost` | supervisor | the worker stops; a restart heals by replay |
+| `StateLost` | nobody | Redis lost something: the worker takes its partitions again, and replays it |
 | `WorkerStuck` | supervisor | the worker ends with exit code 4; a restart goes on |
 | `OperatorError` | the operator | the command ends with exit code 2 and says what to do |
 """
@@ -39,7 +39,7 @@ class Superseded(StreamError):
 
 
 class StateLost(StreamError):
-    """Redis went back behind what it had acknowledged (a fail-over lost its tail): restart to replay."""
+    """Redis went back behind what it had acknowledged, or may have: take the partitions again to replay."""
 
 
 class WorkerStuck(StreamError):

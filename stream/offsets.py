@@ -21,10 +21,11 @@ class Positions(Protocol):
     All run in the worker's main loop. Whatever they raise stops the worker.
     """
 
-    async def start_at(self, committed: Mapping[TP, int | None], generation: int) -> Mapping[TP, int]:
+    async def start_at(self, committed: Mapping[TP, int | None], assignment: int) -> Mapping[TP, int]:
         """First offset to read of each partition; one that is left out starts at its committed offset.
 
-        `committed` has every assigned partition, None where the group has committed nothing.
+        `committed` has every assigned partition, None where the group has committed nothing. `assignment` is the
+        number that batches read from here carry.
         """
         ...
 

@@ -1,13 +1,15 @@
 """Where to read from, and what may be committed: Redis decides, Kafka's committed offset is a hint.
 
-Implements the transport's `Positions` for the topics whose records change counts (`fenced`). For the other topics,
-whose records may be handled twice without harm, Kafka's committed offset stands.
+Implements the transport's `Positions` for the topics the tables are made of (`fenced`). For the other topics, which
+leave nothing in Redis, Kafka's committed offset stands.
 """
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping, Set
+from dataclasses import dataclass
 
 from faust.types import TP
 
@@ -20,6 +22,23 @@ logger = logging.getLogger(__name__)
 
 Offsets = Callable[[Set[TP]], Awaitable[Mapping[TP, int]]]
 
+PAUSE_S = 0.25
+"""Between two tries to take partitions; how long it may go on is the transport's to say."""
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """How a topic makes tables. `after` is called with the offset once it may be committed."""
+
+    every_record: bool = True
+    """A record that the log no longer holds makes the tables wrong; else the last one of a key says all."""
+    after: Callable[[Owner, int], Awaitable[None]] | None = None
+
+
+_RESTORE = (
+    "Restore Redis from its append-only file, or start again from the log with `basketstream tables rebuild`."
+)
+
 
 class TablePositions:
     """The partitions this worker owns. `earliest` and `ends` ask the broker for the bounds of partitions;
@@ -28,7 +47,7 @@ class TablePositions:
     def __init__(
         self,
         tables: Tables,
-        fenced: Mapping[str, Callable[[Owner, int], Awaitable[None]] | None],
+        fenced: Mapping[str, Source],
         earliest: Offsets,
         ends: Offsets,
         served_ends: Offsets,
@@ -39,11 +58,15 @@ class TablePositions:
         self._fenced = fenced
         self._earliest, self._ends, self._served_ends = earliest, ends, served_ends
         self._owners: dict[TP, Owner] = {}
+        self._assignment = 0
 
-    def owner(self, topic: str, partition: int) -> Owner:
-        """The owner of an assigned partition of a fenced topic; raises Superseded when it is not ours."""
+    def owner(self, topic: str, partition: int, assignment: int) -> Owner:
+        """The owner of a partition of a fenced topic, for batches of that assignment; raises Superseded for others.
+
+        A batch of an earlier assignment lies behind records that are to be read again first.
+        """
         owner = self._owners.get(TP(topic, partition))
-        if owner is None:
+        if owner is None or assignment != self._assignment:
             raise Superseded(f"{topic}[{partition}] was taken from this worker")
         return owner
 
@@ -51,16 +74,39 @@ class TablePositions:
         """The owned partitions of a topic, in order."""
         return [owner for tp, owner in sorted(self._owners.items()) if tp.topic == topic]
 
-    async def start_at(self, committed: Mapping[TP, int | None], generation: int) -> dict[TP, int]:
+    async def start_at(self, committed: Mapping[TP, int | None], assignment: int) -> dict[TP, int]:
         """Take a new epoch for each fenced partition and start where the tables need it.
 
-        Raises OperatorError when the log and the tables cannot belong together.
+        Waits for Redis. Raises OperatorError when the log and the tables cannot belong together.
         """
+        while True:
+            self._owners.clear()
+            self._tables.begin_again()
+            try:
+                await self._check_tables()
+                starts = await self._take(committed)
+            except (StateUnavailable, StateLost) as exc:
+                logger.warning("partitions are taken once Redis answers: %s", exc)
+                await asyncio.sleep(PAUSE_S)
+            else:
+                self._tables.servers.settle()
+                self._assignment = assignment
+                return starts
+
+    async def _check_tables(self) -> None:
+        try:
+            await self._tables.check()
+        except StateLost as exc:
+            raise OperatorError(str(exc), _RESTORE) from exc
+
+    async def _take(self, committed: Mapping[TP, int | None]) -> dict[TP, int]:
         fenced = {tp for tp in committed if tp.topic in self._fenced}
         if not fenced:
             return {}
         earliest, ends = await self._earliest(fenced), await self._ends(fenced)
-        owners = {tp: await self._tables.fences.take(tp.topic, tp.partition) for tp in sorted(fenced)}
+        fences = self._tables.fences
+        taken = await asyncio.gather(*(fences.take(tp.topic, tp.partition) for tp in sorted(fenced)))
+        owners = dict(zip(sorted(fenced), taken, strict=True))
         # The embedded broker names too early an end when it is asked for one; what it serves tells the truth.
         doubtful = {tp for tp, owner in owners.items() if owner.caught_up_at >= ends[tp]}
         if doubtful:
@@ -68,9 +114,11 @@ class TablePositions:
         starts = {}
         for tp, owner in owners.items():
             start = self._start(tp, owner, committed[tp], earliest[tp], ends[tp])
-            owner.position = start - 1
+            owner.position, owner.committed = start - 1, committed[tp] or 0
             self._owners[tp] = owner
             starts[tp] = start
+        fresh = [tp for tp, owner in owners.items() if not owner.begun]
+        await asyncio.gather(*(fences.begin(owners[tp], starts[tp] - 1) for tp in fresh))
         return starts
 
     async def out_of_range(self, tp: TP, position: int) -> int:
@@ -108,7 +156,7 @@ class TablePositions:
                 continue
             try:
                 await self._bring_along(owner, offset)
-            except StateUnavailable as exc:
+            except (StateUnavailable, StateLost) as exc:
                 # Nothing is lost by committing later, and a worker that waits for Redis is better than one that dies.
                 logger.warning("%s is committed once Redis answers: %s", owner.source, exc)
                 del allowed[tp]
@@ -118,9 +166,21 @@ class TablePositions:
         """Move every tag's fence up to what is about to be committed."""
         async with owner.lock:
             await self._tables.fences.move(owner, offset - 1, owner.watermark_at(offset - 1))
-        after = self._fenced[owner.topic]
+        after = self._fenced[owner.topic].after
         if after is not None:
             await after(owner, offset)
+
+    async def check(self) -> None:
+        """Raise StateLost when the tables are not, or no longer hold, what our partitions rely on."""
+        await self._tables.check()
+        await self._tables.fences.check(list(self._owners.values()))
+
+    async def keep_up(self) -> None:
+        """Bring every tag up to what a replay healed: Kafka has heard of it before, so no commit does."""
+        for owner in list(self._owners.values()):
+            if owner.lowest_fence < owner.committed - 1 <= owner.position:
+                async with owner.lock:
+                    await self._tables.fences.move(owner, owner.position, owner.watermark)
 
     async def revoked(self, tps: Set[TP]) -> None:
         """Forget partitions that are no longer ours."""
@@ -136,15 +196,16 @@ class TablePositions:
                 " it is not the log they were made from.",
                 "Point the worker at the right Kafka, or use another BASKETSTREAM_NAMESPACE and BASKETSTREAM_GROUP.",
             )
-        if committed is not None and committed > earliest and owner.caught_up_at < 0:
+        start = lowest + 1 if committed is None else min(committed, lowest + 1)
+        if not self._fenced[tp.topic].every_record:
+            return max(start, earliest)
+        if committed is not None and committed > earliest and not owner.begun:
             raise OperatorError(
                 f"The tables are empty, but {source} was read up to offset {committed}: Redis lost its data.",
-                "Restore Redis from its append-only file, or start again from the log with"
-                " `basketstream tables rebuild`.",
+                _RESTORE,
             )
-        start = lowest + 1 if committed is None else min(committed, lowest + 1)
-        if owner.caught_up_at >= 0 and lowest + 1 < earliest:
+        if owner.begun and lowest + 1 < earliest:
             self._gaps.in_counts(tp, lowest + 1, earliest)
-        elif owner.caught_up_at < 0 and committed is not None and committed < earliest:
+        elif not owner.begun and committed is not None and committed < earliest:
             self._gaps.left_behind(tp, committed, earliest)
         return max(start, earliest)

@@ -56,6 +56,8 @@ class Consumer(CommittingConsumer):
         self._revocations = 0
         #: Where the next record of each partition lies, or behind it.
         self._next: dict[TP, int] = {}
+        #: The assignment we asked to take again.
+        self._left: int | None = None
         #: A fetch and a seek never overlap: records fetched before a seek must not be delivered after it.
         self._fetch_turn = asyncio.Lock()
         super().__init__(*args, **kwargs)
@@ -107,7 +109,8 @@ class Consumer(CommittingConsumer):
         size_bytes = sum(map(_KEY_BYTES, records)) + sum(map(_VALUE_BYTES, records))
         self._next[tp] = last.offset + 1
         delivered = self.ranges.deliver(tp, records[0].offset, last.offset, max(size_bytes, 0))
-        batch = RecordBatch(tp.topic, tp.partition, records, generation, partial(self._finish, delivered))
+        finish = partial(self._finish, delivered)
+        batch = RecordBatch(tp.topic, tp.partition, records, generation, finish, self._revocations)
         with suppress(IllegalStateError):  # the partition left us meanwhile
             self.app.monitor.track_tp_end_offset(tp, self.highwater(tp))
         return tp, ConsumerMessage(
@@ -190,7 +193,7 @@ class Consumer(CommittingConsumer):
         starts = dict(committed)
         self._held.update(tps)
         if (positions := self._positions_of_app) is not None:
-            starts.update(await positions.start_at(dict(committed), generation))
+            starts.update(await positions.start_at(dict(committed), revocations))
         if (self.app.consumer_generation_id, self._revocations) != (generation, revocations):
             raise IllegalStateError("the next rebalance began before reading did")
         await self._thread.start_from(starts)
@@ -206,6 +209,24 @@ class Consumer(CommittingConsumer):
             self._sought = generation
         for tp, offset in sorted(starts.items()):
             self.log.info("%s[%d] is read from offset %s", tp.topic, tp.partition, offset)
+
+    async def take_again(self, assignment: int) -> bool:
+        """Give every partition back and take it again, as in a rebalance; whether that is news of this assignment.
+
+        The way on when the tables went back: what is in flight is left, and reading starts where the tables are.
+        """
+        if assignment != self._revocations or assignment == self._left or self.should_stop:
+            return False
+        if self._sought is None:
+            return False  # not taken yet: that is still to come, and a join under way forgets what is asked meanwhile
+        self._left = assignment
+        await self._thread.rejoin()
+        return True
+
+    @property
+    def assignment_number(self) -> int:
+        """The number of the present assignment."""
+        return self._revocations
 
     async def seek(self, partition: TP, offset: int) -> None:
         """Read on from `offset`; batches that are out already no longer count."""

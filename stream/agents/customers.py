@@ -25,7 +25,10 @@ def register(app: faust.App, wiring: Wiring) -> None:
             else (change.record.offset, change.event.customer_id, encode(change.event))
             for change in changes
         ]
-        await wiring.tables.customers.put(batch.partition, puts)
+        owner = wiring.positions.owner(batch.topic, batch.partition, batch.assignment)
+        async with owner.lock:
+            await wiring.tables.customers.put(batch.partition, puts)
+            owner.handled(batch.last_offset)
         wiring.tally.add("profiles", len(puts))
 
     @app.agent(batch_topic(app, wiring.topic(topics.CUSTOMER_UPDATED)), name="on_customer_updated")

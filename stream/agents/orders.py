@@ -29,7 +29,7 @@ def register(app: faust.App, wiring: Wiring) -> None:
             letters += [DeadLetter(r.record, _collision(), "tables") for r in received if r not in clear]
             received = clear
         await wiring.bury(letters)
-        owner = wiring.positions.owner(batch.topic, batch.partition)
+        owner = wiring.positions.owner(batch.topic, batch.partition, batch.assignment)
         async with owner.lock:
             placed = await wiring.tables.orders.place(owner, [(r.record.offset, r.event) for r in received])
             owner.handled(batch.last_offset)

@@ -32,7 +32,10 @@ def register(app: faust.App, wiring: Wiring) -> None:
             else:
                 puts.append((offset, change.event.sku, change.event, encode(change.event)))
         await wiring.bury(letters)
-        await wiring.tables.catalogue.put(batch.partition, puts)
+        owner = wiring.positions.owner(batch.topic, batch.partition, batch.assignment)
+        async with owner.lock:
+            await wiring.tables.catalogue.put(batch.partition, puts)
+            owner.handled(batch.last_offset)
         wiring.tally.add("products", len(puts))
 
     @app.agent(batch_topic(app, wiring.topic(topics.PRODUCT_UPDATED)), name="on_product_updated")

@@ -19,7 +19,7 @@ def register(app: faust.App, wiring: Wiring) -> None:
     async def take_back(batch: RecordBatch) -> None:
         received, letters = receive_all(RETURNS, batch.records)
         posted: set[int] = set()
-        owner = wiring.positions.owner(batch.topic, batch.partition)
+        owner = wiring.positions.owner(batch.topic, batch.partition, batch.assignment)
         async with owner.lock:
             for event, _, record in received:
                 try:

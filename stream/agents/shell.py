@@ -6,13 +6,13 @@ import asyncio
 import logging
 from collections import Counter
 from collections.abc import Awaitable, Callable
-from typing import cast
+from typing import Protocol, cast
 
 import faust
 from faust.types import TP
 
 from stream.batches import RecordBatch
-from stream.errors import StateUnavailable, Superseded
+from stream.errors import StateLost, StateUnavailable, Superseded
 from stream.ops.tally import Tally
 
 logger = logging.getLogger(__name__)
@@ -23,17 +23,33 @@ FIRST_PAUSE_S = 0.05
 LONGEST_PAUSE_S = 5.0
 
 
+class Host(Protocol):
+    """What the shell asks of the app."""
+
+    consumer_generation_id: int
+
+    @property
+    def should_stop(self) -> bool:
+        """Whether the worker stops."""
+
+    async def crash(self, reason: BaseException) -> None:
+        """Stop the worker."""
+
+    async def take_again(self, assignment: int, reason: StateLost) -> None:
+        """Take all partitions again."""
+
+
 class Shell:
     """Runs a handler on each batch until it succeeds; one batch a partition at a time, partitions side by side.
 
     While one partition's batch waits for Redis or for Kafka, the next one's is decoded and decided.
 
     A handler may be repeated on the same batch at any point: counts are fenced, messages have stable ids. What it
-    raises decides: unavailable, again after a pause; superseded, leave the batch to its new owner; anything
-    else stops the worker, since going on would leave a hole behind it.
+    raises decides: unavailable, again after a pause; superseded, leave the batch to its new owner; state lost, leave
+    it and take the partitions again; anything else stops the worker, since going on would leave a hole behind it.
     """
 
-    def __init__(self, app: faust.App, tally: Tally) -> None:
+    def __init__(self, app: Host, tally: Tally) -> None:
         self._app = app
         self._tally = tally
         #: Attempts begun at the batches of each partition, for the watchdog.
@@ -78,6 +94,9 @@ class Shell:
             except Superseded as exc:
                 logger.warning("%r is left to its new owner: %s", batch, exc)
                 self._tally.add("batches.superseded")
+                return
+            except StateLost as exc:
+                await self._app.take_again(batch.assignment, exc)
                 return
             except Exception as exc:  # noqa: BLE001  whatever it is, the worker must not go on
                 logger.critical("%r cannot be handled; the worker stops", batch)

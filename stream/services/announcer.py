@@ -6,7 +6,7 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Iterable
 
-from stream.errors import StateUnavailable
+from stream.errors import StateLost, StateUnavailable
 
 logger = logging.getLogger(__name__)
 
@@ -35,7 +35,7 @@ class Announcer:
             tags, self._tags = self._tags, set()
             try:
                 await self._deliver(sorted(tags))
-            except StateUnavailable as exc:
+            except (StateUnavailable, StateLost) as exc:
                 logger.warning("announcements wait: %s", exc)
                 await asyncio.sleep(PAUSE_S)
                 self.note(tags)

@@ -21,8 +21,13 @@ class Upkeep:
         self._seen: set[tuple[int, bytes]] = set()
 
     async def round(self) -> None:
-        """One round. What is unavailable or no longer ours waits for the next."""
+        """One round. What is unavailable or no longer ours waits for the next.
+
+        Raises StateLost when the tables went back, which may show nowhere else while no event comes.
+        """
         try:
+            await self._wiring.positions.check()
+            await self._wiring.positions.keep_up()
             end = await self._end()
             if end > NO_PANE:
                 await self._expire(end)

@@ -20,6 +20,7 @@ from redis.exceptions import RedisError, ResponseError
 from stream.errors import OperatorError, StateUnavailable
 from stream.tables.redis_client import PACKING
 from stream.tables.redis_url import Host
+from stream.tables.servers import Greeting
 from stream.tables.store import Command
 
 SLOTS = 16_384
@@ -31,7 +32,13 @@ class ClusterNodes:
     """Knows the primaries. A redirect corrects one slot; `look` asks for the whole map again."""
 
     def __init__(
-        self, seeds: Sequence[Host], options: Mapping[str, Any], *, timeout_s: float, max_connections: int
+        self,
+        seeds: Sequence[Host],
+        options: Mapping[str, Any],
+        *,
+        timeout_s: float,
+        max_connections: int,
+        greet: Greeting | None = None,
     ) -> None:
         self._seeds = tuple(seeds)
         self._options = {
@@ -40,6 +47,7 @@ class ClusterNodes:
             "socket_timeout": None,  # the caller's time limit spans the whole exchange
             "socket_connect_timeout": timeout_s,
             "max_connections": max_connections,
+            "redis_connect_func": greet,
             # Whoever exchanges decides what is sent again, and where.
             "retry": Retry(NoBackoff(), 0),
         }

@@ -33,6 +33,7 @@ from stream.tables.cluster_nodes import ClusterNodes
 from stream.tables.cluster_scan import scan_primaries
 from stream.tables.redis_url import Host, RedisPlace
 from stream.tables.scripts import by_digest, by_source, translated
+from stream.tables.servers import AnotherLifeError, Servers
 from stream.tables.store import Command, Script
 
 PAUSES_S = (0.0, 0.0, 0.02, 0.05, 0.1, 0.2, 0.4)
@@ -54,9 +55,21 @@ class _Call:
 class ClusterStore:
     """Pipelined commands and scripts over all primaries. Looks the cluster up at the first call."""
 
-    def __init__(self, place: RedisPlace, *, timeout_s: float = 5.0, max_connections: int = 16) -> None:
+    def __init__(
+        self,
+        place: RedisPlace,
+        *,
+        timeout_s: float = 5.0,
+        max_connections: int = 16,
+        servers: Servers | None = None,
+    ) -> None:
+        self._servers = servers or Servers()
         self._nodes = ClusterNodes(
-            place.hosts, place.options, timeout_s=timeout_s, max_connections=max_connections
+            place.hosts,
+            place.options,
+            timeout_s=timeout_s,
+            max_connections=max_connections,
+            greet=self._servers.greet,
         )
         self._where, self._timeout_s = place.shown, timeout_s
 
@@ -71,7 +84,8 @@ class ClusterStore:
         return await self._run([_Call(by_digest(script), script.keys[0], script) for script in scripts])
 
     async def _run(self, calls: Sequence[_Call]) -> list[Any]:
-        """The answers to all calls, within one time limit. Raises StateUnavailable, OperatorError."""
+        """The answers to all calls, within one time limit. Raises StateUnavailable, StateLost, OperatorError."""
+        self._servers.check()
         waiting = list(calls)
         try:
             async with asyncio.timeout(self._timeout_s):
@@ -133,7 +147,7 @@ class ClusterStore:
     def _again(self, call: _Call) -> bool:
         """Whether a call has to be sent again, to whom the answer says."""
         answer = call.answer
-        if not isinstance(answer, RedisError):
+        if not isinstance(answer, RedisError) or isinstance(answer, AnotherLifeError):
             return False
         call.asked = None
         if isinstance(answer, MovedError):

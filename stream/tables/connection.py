@@ -12,15 +12,19 @@ from stream.tables.cluster_store import ClusterStore
 from stream.tables.redis_client import primary_client
 from stream.tables.redis_store import RedisStore
 from stream.tables.redis_url import RedisPlace, read_redis_url
+from stream.tables.servers import Servers
 from stream.tables.store import Store
 
 
-def open_store(url: str, *, timeout_s: float = 5.0) -> Store:
-    """The store at a URL, connected at its first call. Raises OperatorError when it is not a Redis URL."""
+def open_store(url: str, *, timeout_s: float = 5.0, servers: Servers | None = None) -> Store:
+    """The store at a URL, connected at its first call; `servers` watches the lives of what answers there.
+
+    Raises OperatorError when it is not a Redis URL.
+    """
     place = read_redis_url(url)
     if place.kind == "cluster":
-        return ClusterStore(place, timeout_s=timeout_s)
-    return RedisStore(place, timeout_s=timeout_s)
+        return ClusterStore(place, timeout_s=timeout_s, servers=servers)
+    return RedisStore(place, timeout_s=timeout_s, servers=servers)
 
 
 @asynccontextmanager

@@ -16,6 +16,10 @@ class Dictionary:
         self._store, self._keys, self._tags = store, keys, tags
         self._skus: dict[bytes, str] = {}
 
+    def forget(self) -> None:
+        """Ask the tables again: they may have lost what was written down."""
+        self._skus.clear()
+
     async def remember(self, skus: Iterable[str]) -> set[str]:
         """Write the new ones down; returns those whose id already stands for another SKU."""
         new: dict[int, list[str]] = {}

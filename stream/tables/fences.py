@@ -38,6 +38,10 @@ class Owner:
     watermark: int
     caught_up_at: int
     """Offset up to which some tag had come when the partition was taken: behind it, we replay."""
+    begun: bool
+    """Whether some tag has a fence at all. Without one the tables never began with this partition, or lost it all."""
+    committed: int = 0
+    """What Kafka knew to be read when the partition was taken: no commit moves the fences of a replay up to there."""
     position: int = -1
     """Last offset handled."""
     marks: deque[tuple[int, int]] = field(default_factory=deque)
@@ -85,13 +89,18 @@ class Owner:
         if code == SUPERSEDED:
             raise Superseded(f"Another worker owns {self.source} (epoch {value}, ours {self.epochs[tag]}).")
         if code == LOST:
-            raise StateLost(
-                f"Redis went back: tag {tag} of {self.source} is at {value}, it had acknowledged"
-                f" {self.known_fence(fence, tag)}. A restarted worker replays what was lost."
-            )
+            raise went_back(self, tag, int(value), self.known_fence(fence, tag))
         known = self.known.setdefault(fence, [-1] * len(self.epochs))
         known[tag] = last if code == APPLIED else int(value)
         return code
+
+
+def went_back(owner: Owner, tag: int, stands: int, acknowledged: int) -> StateLost:
+    """The error for a fence, or an epoch, that is behind what Redis had answered."""
+    return StateLost(
+        f"Redis went back: tag {tag} of {owner.source} is at {stands}, it had acknowledged {acknowledged}."
+        " The partitions are taken again, and what was lost is replayed."
+    )
 
 
 class Fences:
@@ -122,6 +131,16 @@ class Fences:
             known={source: offsets},
             watermark=min(stands)[1],
             caught_up_at=max(offsets),
+            begun=any(raw is not None for raw in answers[1::2]),
+        )
+
+    async def begin(self, owner: Owner, before: int) -> None:
+        """Write down, where nothing is, that the tables begin with what lies behind offset `before`."""
+        await self._store.commands(
+            [
+                ("HSETNX", self._keys.fences(tag), owner.source, f"{before}:{NO_PANE}")
+                for tag in range(self._tags)
+            ]
         )
 
     async def move(self, owner: Owner, offset: int, watermark: int) -> None:
@@ -140,6 +159,21 @@ class Fences:
         )
         for tag, answer in zip(behind, answers, strict=True):
             owner.settle(source, tag, answer, offset)
+
+    async def check(self, owners: Sequence[Owner]) -> None:
+        """Raise StateLost when a fence or an epoch is behind what these owners know it to be."""
+        known = [(owner, list(owner.known[owner.source])) for owner in owners]
+        fields = [name for owner in owners for name in (owner.source, f"{owner.source}/e")]
+        if not fields:
+            return
+        answers = await self._store.commands(
+            [("HMGET", self._keys.fences(tag), *fields) for tag in range(self._tags)]
+        )
+        for tag, held in enumerate(answers):
+            for at, (owner, fences) in enumerate(known):
+                offset, epoch = _stand(held[2 * at])[0], int(held[2 * at + 1] or 0)
+                if epoch < owner.epochs[tag] or (epoch == owner.epochs[tag] and offset < fences[tag]):
+                    raise went_back(owner, tag, offset, fences[tag])
 
     async def watermark(self, topic: str) -> int:
         """The highest watermark pane of all partitions of a topic, as of their last commit."""

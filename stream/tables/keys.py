@@ -28,6 +28,10 @@ class Keys:
         """The layout version of these keys."""
         return LAYOUT_VERSION
 
+    def made(self) -> bytes:
+        """Hash: `id` -> a random name given when the tables were made; other tables, or none, have another."""
+        return f"{self.namespace}:v{LAYOUT_VERSION}:{{layout}}:made".encode()
+
     def prefix(self, tag: int) -> bytes:
         """What every key of a tag begins with."""
         return f"{self.namespace}:v{LAYOUT_VERSION}:{{t{tag:03d}}}:".encode()

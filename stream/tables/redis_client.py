@@ -22,6 +22,7 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 
 from stream.tables.redis_url import RedisPlace
+from stream.tables.servers import Greeting
 
 LOOK_AGAIN_S = 1.0
 """How often the sentinels are asked whether the primary is still the primary."""
@@ -148,7 +149,9 @@ class _FollowingPool(SentinelConnectionPool):
             await self.update_active_connections_for_reconnect()  # type: ignore[no-untyped-call]
 
 
-def primary_client(place: RedisPlace, *, timeout_s: float, max_connections: int = 16) -> redis.asyncio.Redis:
+def primary_client(
+    place: RedisPlace, *, timeout_s: float, max_connections: int = 16, greet: Greeting | None = None
+) -> redis.asyncio.Redis:
     """A client of the server, or of the primary behind sentinels. Connects at the first command."""
     options: dict[str, Any] = {
         **place.options,
@@ -156,6 +159,7 @@ def primary_client(place: RedisPlace, *, timeout_s: float, max_connections: int 
         # One time limit a round trip, in the store: redis-py's own would be one for every reply in it.
         "socket_timeout": None,
         "socket_connect_timeout": timeout_s,
+        "redis_connect_func": greet,
         "max_connections": max_connections,
         "retry": Retry(ExponentialWithJitterBackoff(base=0.05, cap=1.0), 3),
     }

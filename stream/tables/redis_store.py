@@ -12,16 +12,27 @@ from stream.errors import StateUnavailable
 from stream.tables.redis_client import primary_client
 from stream.tables.redis_url import RedisPlace, read_redis_url
 from stream.tables.scripts import by_digest, by_source, translated
+from stream.tables.servers import Servers
 from stream.tables.store import Command, Script
 
 
 class RedisStore:
     """Pipelined commands and scripts. Connects at the first call, and again after a loss."""
 
-    def __init__(self, place: RedisPlace | str, *, timeout_s: float = 5.0, max_connections: int = 16) -> None:
+    def __init__(
+        self,
+        place: RedisPlace | str,
+        *,
+        timeout_s: float = 5.0,
+        max_connections: int = 16,
+        servers: Servers | None = None,
+    ) -> None:
+        self._servers = servers or Servers()
         if isinstance(place, str):
             place = read_redis_url(place)
-        self._redis = primary_client(place, timeout_s=timeout_s, max_connections=max_connections)
+        self._redis = primary_client(
+            place, timeout_s=timeout_s, greet=self._servers.greet, max_connections=max_connections
+        )
         # Answers as the wire gives them: the twin gives the same, and nothing is decoded twice.
         self._redis.response_callbacks = {}
         self._where, self._timeout_s = place.shown, timeout_s
@@ -47,9 +58,10 @@ class RedisStore:
         return answers
 
     async def _run(self, commands: Sequence[Command]) -> list[Any]:
-        """One round trip; an answer may be an error. Raises StateUnavailable."""
+        """One round trip; an answer may be an error. Raises StateUnavailable or StateLost."""
         if not commands:
             return []
+        self._servers.check()
         pipe = self._redis.pipeline(transaction=False)
         for command in commands:
             pipe.execute_command(*command)

@@ -9,7 +9,8 @@ from importlib.resources import files
 
 from redis.exceptions import AskError, RedisError, ResponseError
 
-from stream.errors import OperatorError, StateUnavailable, StreamError
+from stream.errors import OperatorError, StateLost, StateUnavailable, StreamError
+from stream.tables.servers import AnotherLifeError
 from stream.tables.store import Command, Script, ScriptName
 
 _PRELUDES: dict[ScriptName, tuple[str, ...]] = {
@@ -59,8 +60,10 @@ def by_source(script: Script) -> Command:
 
 
 def translated(error: RedisError, where: str) -> StreamError:
-    """What is to be done about an error: wait and try again, or tell the operator."""
+    """What is to be done about an error: wait and try again, take the partitions again, or tell the operator."""
     text = str(error)
+    if isinstance(error, AnotherLifeError):
+        return StateLost(text)
     if not isinstance(error, ResponseError) or _codes(error) & _WAIT_FOR:
         return StateUnavailable(f"Redis at {where}: {type(error).__name__}: {text}")
     if isinstance(error, AskError):

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import secrets
+from collections.abc import Callable
+
 from stream.decisions.window import Window
+from stream.errors import StateLost
 from stream.settings import Settings
 from stream.tables.batch import TierTable
 from stream.tables.catalogue import Catalogue
@@ -16,14 +20,16 @@ from stream.tables.layout import Layout, read_layout, settle_layout
 from stream.tables.neighbours import Neighbours
 from stream.tables.orders import Orders
 from stream.tables.outbox import Outbox
+from stream.tables.servers import Servers
 from stream.tables.store import Store
 
 
 class Tables:
     """The tables, sharing a store, a layout and a tier table."""
 
-    def __init__(self, store: Store, settings: Settings) -> None:
+    def __init__(self, store: Store, settings: Settings, servers: Servers | None = None) -> None:
         self.store = store
+        self.servers = servers or Servers()
         self.keys = Keys(settings.namespace)
         self.layout = Layout(
             version=self.keys.version,
@@ -45,15 +51,43 @@ class Tables:
         self.catalogue = Catalogue(*parts)
         window_days = settings.customer_window_panes * settings.pane_s // 86_400
         self.outbox = Outbox(*parts, self.tiers, window_days)
+        self._made: bytes | None = None
+        self._caches: list[Callable[[], None]] = [self.dictionary.forget]
 
     @classmethod
     def on_redis(cls, settings: Settings) -> Tables:
         """The tables where the settings say; connects at the first use."""
-        return cls(open_store(settings.redis_url), settings)
+        servers = Servers()
+        return cls(open_store(settings.redis_url, servers=servers), settings, servers)
 
     async def open(self) -> bool:
         """Check the layout, or write it for a new namespace; returns whether it was new. Raises OperatorError."""
-        return await settle_layout(self.store, self.keys, self.layout)
+        new = await settle_layout(self.store, self.keys, self.layout)
+        await self.store.commands([("HSETNX", self.keys.made(), "id", secrets.token_hex(8))])
+        self._made = await self._id()
+        return new
+
+    async def check(self) -> None:
+        """Raise StateLost unless these are still the tables that were opened: they may have been emptied since."""
+        if self._made is not None and await self._id() != self._made:
+            raise StateLost(
+                f"The tables under namespace {self.keys.namespace!r} are not those this worker was started on:"
+                " Redis was emptied, or holds other ones."
+            )
+
+    async def _id(self) -> bytes | None:
+        held: bytes | None = (await self.store.commands([("HGET", self.keys.made(), "id")]))[0]
+        return held
+
+    def with_cache(self, forget: Callable[[], None]) -> None:
+        """Have `forget` called whenever what was read of the tables may no longer be there."""
+        self._caches.append(forget)
+
+    def begin_again(self) -> None:
+        """Forget what was read, and rely on the servers as they are now."""
+        self.servers.begin_again()
+        for forget in self._caches:
+            forget()
 
     async def is_new(self) -> bool:
         """Whether the namespace was never used."""

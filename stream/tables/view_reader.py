@@ -46,11 +46,17 @@ class ViewReader:
         self._versions_read_s = NEVER
         self._cache = self._empty_cache()
         self._turn = asyncio.Lock()
+        self._afresh = False
+        tables.with_cache(self._forget)
         self._asked: list[_Asked] = []
 
     def use(self, policy: Policy) -> None:
         """Read for another policy, from the next read on; what was derived under the old one is forgotten."""
         self._next_policy = policy
+
+    def _forget(self) -> None:
+        """Read everything again; not now, a read may be under way."""
+        self._afresh = True
 
     def _empty_cache(self) -> ViewCache:
         return ViewCache(self._tables.layout.tags, self._half_age_s)
@@ -81,6 +87,8 @@ class ViewReader:
         return mine.views
 
     async def _read(self, baskets: Sequence[Basket], now_s: float) -> Views:
+        if self._afresh:
+            self._cache, self._versions_read_s, self._afresh = self._empty_cache(), NEVER, False
         if len(self._cache.skus) > MOST_CACHED or self._policy is not self._next_policy:
             self._cache, self._policy = self._empty_cache(), self._next_policy
             self._complements = Complements(self._policy)
@@ -188,6 +196,8 @@ class ViewReader:
             self._derive_rows(stale.tolist())
         self._name_complements(stale.tolist())
         cache.look_again(stale.tolist())
+        # Emptied tables look like a shop without orders: nothing is answered from them unnoticed.
+        await self._tables.check()
         cache.lists_read.read(stale, now_s)
 
     async def _keep_lists(self, lines: Sequence[int], packed: Sequence[bytes]) -> bool:

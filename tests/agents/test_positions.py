@@ -10,14 +10,14 @@ from faust.types import TP
 from stream.errors import OperatorError, StateLost, Superseded
 from stream.gaps import Gaps, OnGap
 from stream.ops.tally import Tally
-from stream.positions import TablePositions
+from stream.positions import Source, TablePositions
 from stream.settings import load_settings
 from stream.tables.fences import Owner
 from stream.tables.memory_store import MemoryStore
 from stream.tables.tables import Tables
 from tests.contract.orders import FailingStore, order
 
-PLACED, BASKETS = TP("order-placed", 0), TP("basket-updated", 0)
+PLACED, BASKETS, PRODUCTS = TP("order-placed", 0), TP("basket-updated", 0), TP("product-updated", 0)
 
 
 class Log:
@@ -36,11 +36,14 @@ class Log:
         return dict.fromkeys(tps, self.end)
 
 
+FENCED = {"order-placed": Source(), "product-updated": Source(every_record=False)}
+
+
 def positions(
     tables: Tables, log: Log, *, on_gap: OnGap = "stop", tally: Tally | None = None
 ) -> TablePositions:
     gaps = Gaps(tally or Tally(), "", on_gap)
-    return TablePositions(tables, {"order-placed": None}, log.earliest, log.ends, log.served, gaps)
+    return TablePositions(tables, FENCED, log.earliest, log.ends, log.served, gaps)
 
 
 @pytest.fixture
@@ -50,7 +53,7 @@ def tables() -> Tables:
 
 async def handle(made: TablePositions, tables: Tables, first: int, last: int) -> Owner:
     """Place orders at these offsets, as the agent does."""
-    owner = made.owner("order-placed", 0)
+    owner = made.owner("order-placed", 0, 1)
     await tables.orders.place(owner, [(at, order(str(at), "ab")) for at in range(first, last + 1)])
     owner.handled(last)
     return owner
@@ -214,4 +217,65 @@ async def test_a_partition_that_left_commits_nothing_and_its_old_owner_is_fenced
 
     assert await made.before_commit({PLACED: 2}) == {}
     with pytest.raises(Superseded):
-        made.owner("order-placed", 0)
+        made.owner("order-placed", 0, 1)
+
+
+async def test_a_batch_of_an_earlier_assignment_finds_no_owner(tables: Tables) -> None:
+    made = positions(tables, Log())
+    await made.start_at({PLACED: None}, 1)
+    await made.start_at({PLACED: None}, 2)
+
+    with pytest.raises(Superseded):
+        made.owner("order-placed", 0, 1)
+    assert made.owner("order-placed", 0, 2).source == "order-placed/0"
+
+
+async def test_products_that_the_tables_lost_are_read_again_from_what_the_log_still_holds(
+    tables: Tables,
+) -> None:
+    assert await positions(tables, Log(earliest=3)).start_at({PRODUCTS: 9}, 1) == {PRODUCTS: 3}
+
+
+async def test_redis_going_back_is_noticed_without_any_event(tables: Tables) -> None:
+    made = positions(tables, Log())
+    await made.start_at({PLACED: None}, 1)
+    await handle(made, tables, 0, 4)
+    await made.before_commit({PLACED: 5})
+    await made.check()
+
+    await tables.store.commands([("HSET", tables.keys.fences(1), "order-placed/0", "2:20454")])
+
+    with pytest.raises(StateLost, match="tag 1 of order-placed/0 is at 2, it had acknowledged 4"):
+        await made.check()
+    assert await made.before_commit({PLACED: 5, BASKETS: 9}) == {PLACED: 5, BASKETS: 9}
+    assert await made.start_at({PLACED: 5}, 2) == {PLACED: 3}
+    await made.check()
+
+
+async def test_another_owner_s_newer_epoch_is_not_taken_for_a_loss(tables: Tables) -> None:
+    made = positions(tables, Log())
+    await made.start_at({PLACED: None}, 1)
+    await handle(made, tables, 0, 4)
+    await positions(tables, Log()).start_at({PLACED: None}, 2)
+
+    await made.check()
+
+
+@pytest.mark.parametrize("reopened", [False, True])
+async def test_tables_that_were_emptied_under_a_worker_are_noticed_and_refused(
+    tables: Tables, reopened: bool
+) -> None:
+    await tables.open()
+    made = positions(tables, Log())
+    await made.start_at({BASKETS: 5}, 1)
+    store = tables.store
+    assert isinstance(store, MemoryStore)
+    store.data.clear()
+    if reopened:
+        await Tables(store, load_settings({}, tags=3)).open()
+
+    with pytest.raises(StateLost, match="emptied"):
+        await made.check()
+    with pytest.raises(OperatorError, match="not those this worker was started on") as refusal:
+        await made.start_at({BASKETS: 5}, 2)
+    assert "tables rebuild" in refusal.value.remedy

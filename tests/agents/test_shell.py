@@ -22,6 +22,10 @@ class FakeApp:
         self.should_stop = False
         self.consumer_generation_id = 1
         self.crashed: BaseException | None = None
+        self.taken_again: list[int] = []
+
+    async def take_again(self, assignment: int, reason: StateLost) -> None:
+        self.taken_again.append(assignment)
 
     async def crash(self, reason: BaseException) -> None:
         self.crashed = reason
@@ -35,7 +39,7 @@ def no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def batch() -> RecordBatch:
     record: Any = SimpleNamespace(offset=3)
-    return RecordBatch("order-placed", 0, [record], generation=1)
+    return RecordBatch("order-placed", 0, [record], generation=1, assignment=7)
 
 
 async def attend(app: FakeApp, made: RecordBatch, raising: Sequence[BaseException | None]) -> int:
@@ -79,9 +83,18 @@ async def test_a_superseded_batch_is_left_unfinished() -> None:
     assert app.crashed is None
 
 
-@pytest.mark.parametrize("problem", [StateLost("back"), ValueError("bug")])
-async def test_anything_else_stops_the_worker_and_leaves_the_batch_unfinished(problem: Exception) -> None:
+async def test_a_batch_that_finds_the_state_lost_is_left_and_its_partitions_are_taken_again() -> None:
     made, app = batch(), FakeApp()
+
+    await attend(app, made, [StateLost("back")])
+
+    assert not made.finished
+    assert app.taken_again == [7]
+    assert app.crashed is None
+
+
+async def test_anything_else_stops_the_worker_and_leaves_the_batch_unfinished() -> None:
+    made, app, problem = batch(), FakeApp(), ValueError("bug")
 
     await attend(app, made, [problem])
 

@@ -8,6 +8,7 @@ import random
 import signal
 import time
 import uuid
+from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -123,6 +124,10 @@ class Arena:
     async def use(self, service: AbstractAsyncContextManager[T]) -> T:
         """Run a service of the row until the round ends."""
         return await self._stack.enter_async_context(service)
+
+    def closing(self, close: Callable[[], None]) -> None:
+        """Have this called when the round ends."""
+        self._stack.callback(close)
 
     async def _start_kafka(self, kafka: str | Broker) -> Broker:
         if isinstance(kafka, Broker):

@@ -95,8 +95,8 @@ async def test_reading_starts_where_the_positions_say_also_before_the_commit(
         await until(lambda: len(first.records) == 40)
 
     class Healing(RecordingPositions):
-        async def start_at(self, committed: Mapping[TP, int | None], generation: int) -> Mapping[TP, int]:
-            await super().start_at(committed, generation)
+        async def start_at(self, committed: Mapping[TP, int | None], assignment: int) -> Mapping[TP, int]:
+            await super().start_at(committed, assignment)
             return {TP(topic, 0): 5}
 
     positions = Healing()
@@ -104,9 +104,9 @@ async def test_reading_starts_where_the_positions_say_also_before_the_commit(
         await until(lambda: len(second.records) == 15)
         await cluster.fill(topic, {0: rows(1), 1: rows(1)})
         await until(lambda: len(second.records) == 17)
-        generation = second.app.consumer_generation_id
+        assignment = second.consumer.assignment_number
 
-    assert positions.starts == [(generation, {TP(topic, 0): 20, TP(topic, 1): 20})]
+    assert positions.starts == [(assignment, {TP(topic, 0): 20, TP(topic, 1): 20})]
     assert [o for p, o in second.records if p == 0] == list(range(5, 21))
     assert [o for p, o in second.records if p == 1] == [20]
     # What was committed before is never taken back.
@@ -121,8 +121,8 @@ async def test_a_partition_without_a_commit_is_read_from_its_beginning(cluster: 
     positions = RecordingPositions()
 
     class Silent(RecordingPositions):
-        async def start_at(self, committed: Mapping[TP, int | None], generation: int) -> Mapping[TP, int]:
-            positions.starts.append((generation, dict(committed)))  # type: ignore[arg-type]
+        async def start_at(self, committed: Mapping[TP, int | None], assignment: int) -> Mapping[TP, int]:
+            positions.starts.append((assignment, dict(committed)))  # type: ignore[arg-type]
             return {}
 
     async with LocalWorker(cluster, topic, group=group, positions=Silent()) as worker:
@@ -150,9 +150,9 @@ async def test_a_seek_back_while_running_delivers_again_and_old_batches_no_longe
 class SlowToStart(RecordingPositions):
     """Takes its time, as a store does that looks up thousands of fences, and starts two records back."""
 
-    async def start_at(self, committed: Mapping[TP, int | None], generation: int) -> Mapping[TP, int]:
+    async def start_at(self, committed: Mapping[TP, int | None], assignment: int) -> Mapping[TP, int]:
         starts = {tp: max(0, (offset or 0) - 2) for tp, offset in committed.items()}
-        self.starts.append((generation, starts))
+        self.starts.append((assignment, starts))
         await asyncio.sleep(0.3)
         return starts
 
@@ -184,12 +184,12 @@ async def test_no_record_is_delivered_before_its_partition_was_sought(cluster: C
 
     for worker in workers:
         starts: dict[tuple[int, TP], int] = {}
-        for generation, start in worker.app.positions.starts:
-            starts.update({(generation, tp): offset for tp, offset in start.items()})
+        for assignment, start in worker.app.positions.starts:
+            starts.update({(assignment, tp): offset for tp, offset in start.items()})
         assert worker.batches
         reached: dict[tuple[int, TP], int] = {}
         for batch in worker.batches:
-            key = batch.generation, TP(batch.topic, batch.partition)
+            key = batch.assignment, TP(batch.topic, batch.partition)
             assert batch.first_offset == reached.get(key, starts[key])
             reached[key] = batch.last_offset + 1
 
@@ -245,7 +245,7 @@ async def test_start_positions_that_never_come_crash_the_worker(
     topic = await cluster.topic(1)
 
     class Stuck(RecordingPositions):
-        async def start_at(self, committed: Mapping[TP, int | None], generation: int) -> Mapping[TP, int]:
+        async def start_at(self, committed: Mapping[TP, int | None], assignment: int) -> Mapping[TP, int]:
             await asyncio.Event().wait()
             return {}
 

@@ -23,7 +23,7 @@ from stream.worker import faust_settings, run_worker
 class Refusing:
     """Positions of a worker that finds its tables empty."""
 
-    async def start_at(self, committed: Mapping[TP, int | None], generation: int) -> Mapping[TP, int]:
+    async def start_at(self, committed: Mapping[TP, int | None], assignment: int) -> Mapping[TP, int]:
         raise OperatorError("The tables are empty.", "Run tables rebuild.")
 
 

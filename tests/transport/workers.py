@@ -121,9 +121,9 @@ class RecordingPositions:
         self.commits: list[dict[TP, int]] = []
         self.released: list[set[TP]] = []
 
-    async def start_at(self, committed: Mapping[TP, int | None], generation: int) -> Mapping[TP, int]:
+    async def start_at(self, committed: Mapping[TP, int | None], assignment: int) -> Mapping[TP, int]:
         starts = {tp: offset or 0 for tp, offset in committed.items()}
-        self.starts.append((generation, starts))
+        self.starts.append((assignment, starts))
         return starts
 
     async def before_commit(self, offsets: Mapping[TP, int]) -> Mapping[TP, int]:

@@ -12,7 +12,7 @@ end
 local function fence_of(field)
   local stored = redis.call('HGET', KEYS[1], field)
   if not stored then return -1 end
-  return tonumber(string.match(stored, '^(%d+)'))
+  return tonumber(string.match(stored, '^(-?%d+)'))
 end
 
 -- nil when first..last lies wholly behind the fence `field`, else the answer to give.

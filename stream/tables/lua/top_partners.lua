@@ -13,7 +13,8 @@ for i = 2, #ARGV do
       if count > 0 then parts[#parts + 1] = best[j] .. struct.pack('>I4', count) end
     end
     list = table.concat(parts)
-    redis.call('SET', packed, list)
+    -- A Redis that cannot write now (full memory, full disk) still answers.
+    redis.pcall('SET', packed, list)
   end
   answers[i - 1] = list
 end

@@ -1,0 +1,49 @@
+"""Rows 26 and 27: Redis forgets the scripts, or has no connection left and cuts those there are."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from tests.faults.arena import Arena
+from tests.faults.redis_kinds import EVERYSEC, redis_of
+
+
+@pytest.mark.fault(26)
+@pytest.mark.rotation
+async def test_scripts_that_redis_forgot_are_loaded_once_and_nothing_is_lost(arena: Arena) -> None:
+    redis = await arena.use(redis_of(arena.folder, EVERYSEC))
+    await arena.start(redis=redis, workers=2, max_batch=50)
+    arena.flow(orders=20, baskets=20, every_s=0.02, steps=60)
+    flushes = 0
+    while arena.feed.flowing and flushes < 5:
+        await arena.sleep(0.2, 0.5)
+        await redis.call("SCRIPT", "FLUSH", arena.dice.choice(["SYNC", "ASYNC"]))
+        await redis.call("FUNCTION", "FLUSH")
+        flushes += 1
+    await arena.prove()
+    commands = await redis.call("INFO", "commandstats")
+    sent, called = commands["cmdstat_eval"]["calls"], commands["cmdstat_evalsha"]["calls"]
+    arena.measured["script_texts_sent"] = sent
+    # A pipeline that meets a Redis without scripts sends the text of each of its calls once.
+    assert 0 < sent < called / 4
+
+
+@pytest.mark.fault(27)
+async def test_a_redis_without_connections_that_cuts_those_there_are_loses_and_doubles_nothing(
+    arena: Arena,
+) -> None:
+    redis = await arena.use(redis_of(arena.folder, EVERYSEC))
+    await arena.start(redis=redis, workers=2, max_batch=50)
+    arena.flow(orders=20, baskets=20, every_s=0.05, steps=60)
+    await arena.sleep(0.5, 1.0)
+    async with redis.client() as ours:
+        await ours.execute_command("CONFIG", "SET", "maxclients", 10)
+        for _ in range(20):
+            await arena.sleep(0.1, 0.4)
+            await ours.execute_command("CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes")
+        await ours.execute_command("CONFIG", "SET", "maxclients", 10_000)
+    await arena.prove()
+    async with asyncio.timeout(30):
+        assert int((await redis.call("INFO", "clients"))["connected_clients"]) < 60
