@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import Awaitable, Callable, Mapping, Set
 from dataclasses import dataclass
 
@@ -23,7 +24,9 @@ logger = logging.getLogger(__name__)
 Offsets = Callable[[Set[TP]], Awaitable[Mapping[TP, int]]]
 
 PAUSE_S = 0.25
-"""Between two tries to take partitions; how long it may go on is the transport's to say."""
+"""Between two tries to take partitions."""
+PATIENCE_S = 15.0
+"""How long it is tried: well below the time in which a rebalance has to end."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,8 +80,10 @@ class TablePositions:
     async def start_at(self, committed: Mapping[TP, int | None], assignment: int) -> dict[TP, int]:
         """Take a new epoch for each fenced partition and start where the tables need it.
 
-        Waits for Redis. Raises OperatorError when the log and the tables cannot belong together.
+        Waits for Redis a while. Raises StateUnavailable after that, and OperatorError when the log and the tables
+        cannot belong together.
         """
+        give_up_at = time.monotonic() + PATIENCE_S
         while True:
             self._owners.clear()
             self._tables.begin_again()
@@ -86,7 +91,8 @@ class TablePositions:
                 await self._check_tables()
                 starts = await self._take(committed)
             except (StateUnavailable, StateLost) as exc:
-                logger.warning("partitions are taken once Redis answers: %s", exc)
+                if time.monotonic() > give_up_at:
+                    raise StateUnavailable(f"the partitions cannot be taken: {exc}") from exc
                 await asyncio.sleep(PAUSE_S)
             else:
                 self._tables.servers.settle()

@@ -176,13 +176,17 @@ class Consumer(CommittingConsumer):
     async def perform_seek(self) -> None:
         """Set the start of every assigned partition; Faust resumes the flow only after this.
 
-        Raises StateUnavailable when the start positions do not arrive in time (Faust itself would then
-        never read again, without a word), IllegalStateError when the next rebalance has begun.
+        While Redis is away nothing is read, and the partitions are asked for again. Raises StateUnavailable when
+        the start positions do not arrive in time (Faust itself would then never read again, without a word),
+        IllegalStateError when the next rebalance has begun.
         """
         limit_s = self.app.conf.broker_request_timeout * 0.9
         try:
             async with asyncio.timeout(limit_s), self._fetch_turn:
                 await self._seek_to_start()
+        except StateUnavailable as exc:
+            self.log.warning("Nothing is read yet: %s", exc)
+            await self._thread.rejoin()
         except TimeoutError as exc:
             raise StateUnavailable(f"no start positions of the partitions in {limit_s:.0f} s") from exc
 

@@ -87,10 +87,9 @@ class ViewReader:
         return mine.views
 
     async def _read(self, baskets: Sequence[Basket], now_s: float) -> Views:
-        if self._afresh:
-            self._cache, self._versions_read_s, self._afresh = self._empty_cache(), NEVER, False
-        if len(self._cache.skus) > MOST_CACHED or self._policy is not self._next_policy:
+        if self._afresh or len(self._cache.skus) > MOST_CACHED or self._policy is not self._next_policy:
             self._cache, self._policy = self._empty_cache(), self._next_policy
+            self._versions_read_s, self._afresh = NEVER, False
             self._complements = Complements(self._policy)
         lines = np.array(
             self._cache.number({line.sku for basket in baskets for line in basket.lines}), np.int64
