@@ -12,7 +12,18 @@ import typer
 from rich.console import Console
 
 from stream import __version__
-from stream.commands import dead_letters, demo, doctor, evaluate, policy, replay, tables, topics, worker
+from stream.commands import (
+    dead_letters,
+    demo,
+    doctor,
+    evaluate,
+    explain,
+    policy,
+    replay,
+    tables,
+    topics,
+    worker,
+)
 from stream.errors import OperatorError, StateLost, StateUnavailable, WorkerStuck
 from stream.worker import EXIT_STUCK
 
@@ -28,6 +39,8 @@ app.command()(worker.worker)
 app.command()(replay.replay)
 app.command("evaluate")(evaluate.evaluate_command)
 app.command()(doctor.doctor)
+app.command()(explain.explain)
+app.command("what-if")(explain.what_if)
 app.add_typer(topics.app, name="topics")
 app.add_typer(tables.app, name="tables")
 app.add_typer(dead_letters.app, name="dlq")

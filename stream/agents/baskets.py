@@ -18,12 +18,11 @@ from stream.codec import encode
 from stream.deadlines import Late, due
 from stream.decisions.decide import decide_batch
 from stream.decisions.model import Basket, Decision
-from stream.events import BasketUpdated, Cause, Line, Suggestion
-from stream.identity import suggestion_id
+from stream.events import BasketUpdated, Cause, Suggestion
 from stream.intake import Received, receive_all
 from stream.ops.tally import Tally
 from stream.publisher import Outgoing
-from stream.tables.customers import Known
+from stream.questions import question
 
 VALID_FOR = timedelta(minutes=30)
 """How long an answer to a basket is worth showing, counted from the basket's own time."""
@@ -42,7 +41,9 @@ def register(app: faust.App, wiring: Wiring) -> None:
         received, late = due(received, _now_ms())  # what is late already costs no more work
         customers = {r.event.customer_id for r in received if r.event.customer_id is not None}
         known = await wiring.tables.customers.known(sorted(customers))
-        baskets = [_basket(batch.topic, r, known, wiring.default_tier) for r in received]
+        baskets = [
+            question(batch.topic, r.event, r.occurred_at_ms, known, wiring.default_tier) for r in received
+        ]
         now_ms = max((r.occurred_at_ms for r in received), default=0)
         views = await wiring.views.read(baskets, time.monotonic())
         decisions = decide_batch(baskets, views, views.policy, now_ms)
@@ -84,28 +85,6 @@ def _tell(late: Sequence[Late], tally: Tally) -> None:
                 late[0].waited_ms,
             ),
         )
-
-
-def _basket(topic: str, received: Received[BasketUpdated], known: dict[str, Known], tier: str) -> Basket:
-    """The question an event asks, with what is known of who asks it."""
-    event, limits, viewing = received.event, received.event.limits, received.event.viewing
-    customer = known.get(event.customer_id) if event.customer_id is not None else None
-    preferences = customer.profile.preferences if customer is not None and customer.profile else None
-    return Basket(
-        suggestion_id=suggestion_id(topic, event.basket_id, event.event_id, received.occurred_at_ms),
-        basket_id=event.basket_id,
-        channel=event.channel,
-        currency=event.currency,
-        lines=event.lines if viewing is None else [*event.lines, Line(viewing.sku, 1, viewing.unit_price)],
-        at_ms=received.occurred_at_ms,
-        tier=tier if customer is None else customer.tier,
-        max_offers=limits.max_offers if limits else None,
-        max_price=limits.max_price if limits else None,
-        exclude_skus=frozenset(limits.exclude_skus) if limits else frozenset(),
-        viewing=None if viewing is None else viewing.sku,
-        max_step=preferences.max_step if preferences else None,
-        excluded_categories=frozenset(preferences.excluded_categories) if preferences else frozenset(),
-    )
 
 
 def _message(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -39,10 +40,24 @@ RedisChoice = Annotated[
         help="Redis: one of ours for as long as the command runs, or yours.",
     ),
 ]
+PolicyFile = Annotated[
+    Path | None,
+    typer.Option("--policy", metavar="FILE", help="A policy file.  [default: BASKETSTREAM_POLICY_FILE]"),
+]
 Json = Annotated[bool, typer.Option("--json", help="One JSON document a line on stdout, nothing else.")]
 Partitions = Annotated[
     int, typer.Option(min=1, max=1_000, help="Partitions of each topic: the most workers at once.")
 ]
 Replication = Annotated[int, typer.Option(min=1, max=10, help="Copies of each record; 3 in production.")]
 
-__all__ = ["EMBEDDED", "Broker", "BrokerChoice", "Json", "Partitions", "Redis", "RedisChoice", "Replication"]
+__all__ = [
+    "EMBEDDED",
+    "Broker",
+    "BrokerChoice",
+    "Json",
+    "Partitions",
+    "PolicyFile",
+    "Redis",
+    "RedisChoice",
+    "Replication",
+]

@@ -12,7 +12,8 @@ import typer
 from rich.console import Console
 from rich.progress import Progress
 
-from stream.commands.options import Broker, Json
+from stream.commands.comparison import show_comparison
+from stream.commands.options import Broker, Json, Redis
 from stream.history.datasets import History, load_history
 from stream.history.replay import Sent
 from stream.history.replay import replay as send
@@ -21,7 +22,9 @@ from stream.settings import Settings, load_settings
 
 
 def replay(
-    file: Annotated[str, typer.Argument(metavar="FILE", help="An order history, or the name of a data set.")],
+    file: Annotated[
+        str | None, typer.Argument(metavar="FILE", help="An order history, or the name of a data set.")
+    ] = None,
     broker: Broker = None,
     catalog: Annotated[
         Path | None, typer.Option(help="Its catalogue.  [default: catalog.* beside FILE]")
@@ -32,10 +35,23 @@ def replay(
         float | None, typer.Option(min=0.1, help="Events a second.  [default: as fast as it goes]")
     ] = None,
     baskets: Annotated[bool, typer.Option(help="Send a basket event for each added line as well.")] = True,
+    what_if: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="POLICY.toml", help="Publish nothing; ask the log's baskets again under this policy."
+        ),
+    ] = None,
+    redis: Redis = None,
     json: Json = False,
 ) -> None:
-    """Publish the catalogue, then every order with its baskets line by line."""
-    settings = load_settings(broker=broker)
+    """Publish the catalogue, then every order with its baskets line by line; or ask the past what another policy
+    would have offered (--what-if, then --orders bounds the baskets asked)."""
+    settings = load_settings(broker=broker, redis_url=redis)
+    if what_if is not None:
+        show_comparison(settings, what_if, orders, json)
+        return
+    if file is None:
+        raise typer.BadParameter("name an order history to publish, or give --what-if", param_hint="FILE")
     history = load_history(file, orders=orders, catalog=catalog, currency=currency)
     sent = asyncio.run(_replay(settings, history, orders, rate, baskets))
     if json:

@@ -12,6 +12,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from stream.commands.open_tables import with_tables
 from stream.commands.options import Broker, Json, Redis
 from stream.errors import OperatorError
 from stream.rebuild import rebuild
@@ -28,22 +29,7 @@ _json = msgspec.json.Encoder().encode
 
 
 def _with_tables(redis: str | None, use: Callable[[Tables], Awaitable[T]]) -> T:
-    """Open the tables read-only, use them, close them. Raises OperatorError when there are none."""
-
-    async def run() -> T:
-        tables = Tables.on_redis(load_settings(redis_url=redis))
-        try:
-            if await tables.is_new():
-                raise OperatorError(
-                    f"No tables under namespace {tables.keys.namespace!r}.",
-                    "Check --redis and BASKETSTREAM_NAMESPACE; a worker makes the tables when it first starts.",
-                )
-            await tables.open()
-            return await use(tables)
-        finally:
-            await tables.close()
-
-    return asyncio.run(run())
+    return with_tables(load_settings(redis_url=redis), use)
 
 
 @app.command()

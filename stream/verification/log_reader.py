@@ -35,6 +35,24 @@ async def has_record(bootstrap: str, topic: str, partition: int, offset: int) ->
         return bool(await consumer.getmany(tp, timeout_ms=PROBE_TIMEOUT_MS))
 
 
+async def record_at(
+    bootstrap: str, topic: str, partition: int, offset: int
+) -> ConsumerRecord[bytes, bytes] | None:
+    """The record at an offset; None when the log no longer holds it.
+
+    Raises OperatorError when the broker does not answer.
+    """
+    async with _Consumer(bootstrap) as consumer:
+        tp = TopicPartition(topic, partition)
+        consumer.assign([tp])
+        if (await consumer.beginning_offsets([tp]))[tp] > offset:
+            return None
+        consumer.seek(tp, offset)
+        fetched = await consumer.getmany(tp, timeout_ms=PROBE_TIMEOUT_MS, max_records=1)
+        record: ConsumerRecord[bytes, bytes] | None = next(iter(fetched.get(tp, [])), None)
+        return record if record is not None and record.offset == offset else None
+
+
 async def read_log(bootstrap: str, topic: str) -> AsyncGenerator[ConsumerRecord[bytes, bytes], None]:
     """Every record there is when the reading begins; those of one partition in offset order.
 

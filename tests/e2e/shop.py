@@ -6,7 +6,8 @@ import asyncio
 import os
 import signal
 import sys
-from collections.abc import Sequence
+from asyncio.subprocess import PIPE
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -80,12 +81,7 @@ class Shop:
 
     async def start_worker(self, *, program: str = "stream", hang: str = "", **settings: str) -> Worker:
         """A worker process; it may not be ready yet. `hang` is for the program that does."""
-        values = {**msgspec.to_builtins(self.settings), **settings}
-        environ = {
-            **os.environ,
-            "HANG": hang,
-            **{f"BASKETSTREAM_{name.upper()}": str(value) for name, value in values.items()},
-        }
+        environ = {**self._environ(settings), "HANG": hang}
         log = self.folder / f"worker-{len(self.workers)}.log"
         with log.open("wb") as output:
             process = await asyncio.create_subprocess_exec(
@@ -93,6 +89,24 @@ class Shop:
             )
         self.workers.append(Worker(process, log))
         return self.workers[-1]
+
+    def _environ(self, settings: Mapping[str, str]) -> dict[str, str]:
+        """The environment of a process of this shop."""
+        values = {**msgspec.to_builtins(self.settings), **settings}
+        return {
+            **os.environ,
+            **{f"BASKETSTREAM_{name.upper()}": str(value) for name, value in values.items()},
+        }
+
+    async def command(self, *arguments: str, fails: bool = False) -> str:
+        """Run `basketstream ...` against this shop: what it prints, or what it complains of when it has to fail."""
+        environ = self._environ({})
+        process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "stream", *arguments), env=environ, stdout=PIPE, stderr=PIPE
+        )
+        out, err = await process.communicate()
+        assert (process.returncode != 0) is fails, err.decode()
+        return (err if fails else out).decode()
 
     async def stop(self) -> None:
         """End whatever worker still runs."""

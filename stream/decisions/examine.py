@@ -1,0 +1,108 @@
+"""What a decision was chosen from: every candidate of one basket with its score, its evidence and its fate.
+
+The same functions decide and examine; only the number of refusals that are written down differs.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+import msgspec
+from msgspec import Struct
+
+from stream.decisions.arrange import arrange
+from stream.decisions.candidates import Considered, consider
+from stream.decisions.decide import decide_batch
+from stream.decisions.model import Basket, Decision
+from stream.decisions.neighbours import FRACTION, NeighbourRow
+from stream.decisions.policy import Policy
+from stream.decisions.scoring import Ranking, Scored, score
+from stream.decisions.views import Views
+
+OFFERED: Final = "OFFERED"
+NO_ROOM: Final = "NO_ROOM"
+"""Nothing speaks against the candidate, but the decision was full before its turn came."""
+
+SOURCES: Final = ("orders", "catalogue", "pinned")
+"""Who speaks in a row, by `NeighbourRow.source`."""
+
+_ALL: Final = 1_000
+
+
+class Voice(Struct, frozen=True):
+    """What one line adds to a candidate's score: `together` of the line's `orders` held both."""
+
+    sku: str
+    source: str
+    weight: float
+    together: int
+    orders: int
+
+
+class Candidate(Struct, frozen=True):
+    """A candidate in its place, with who speaks for it and what became of it: `OFFERED`, `NO_ROOM` or a code."""
+
+    sku: str
+    title: str | None
+    score: float
+    fate: str
+    voices: list[Voice]
+
+
+class RungSeen(Struct, frozen=True):
+    """A rung that might have taken a line's place, and what became of it."""
+
+    sku: str
+    fate: str
+
+
+class Examination(Struct, frozen=True):
+    """A decision, the cross-sell candidates best first, and the rungs that were looked at."""
+
+    decision: Decision
+    candidates: list[Candidate]
+    rungs: list[RungSeen]
+
+
+def examine(basket: Basket, views: Views, policy: Policy, now_ms: int, *, most: int = 50) -> Examination:
+    """Decide one basket and tell of its best `most` candidates why they are or are not in the decision."""
+    decision = decide_batch([basket], views, policy, now_ms)[0]
+    seen = policy.seen_by(basket.channel, basket.tier)
+    talkative = msgspec.structs.replace(seen, max_suppressed=_ALL)
+    considered = consider(basket, views, talkative, now_ms)
+    scored = score([considered.rows])
+    ranking = Ranking(scored, views, most)
+    draft = arrange(considered, ranking.walk(0), views)
+    fates = {entry.sku: entry.code for entry in draft.refused}
+    fates |= {offer.sku: OFFERED for offer in decision.offers}
+    candidates = [
+        Candidate(
+            views.skus[item],
+            None if (product := views.assortment.products[item]) is None else product.title,
+            published,
+            fates.get(views.skus[item], NO_ROOM),
+            _voices(scored, number, views),
+        )
+        for (item, number, published), _ in zip(ranking.walk(0), range(most), strict=False)
+    ]
+    return Examination(decision, candidates, _rungs(considered, fates))
+
+
+def _voices(scored: Scored, candidate: int, views: Views) -> list[Voice]:
+    elements = scored.elements[scored.starts[candidate] : scored.starts[candidate + 1]]
+    rows = (scored.row_bounds.searchsorted(elements, side="right") - 1).tolist()
+    return [
+        _voice(scored.rows[row], int(scored.weights[element]), int(scored.counts[element]), views)
+        for row, element in zip(rows, elements.tolist(), strict=True)
+    ]
+
+
+def _voice(row: NeighbourRow, weight: int, together: int, views: Views) -> Voice:
+    return Voice(views.skus[row.item], SOURCES[row.source], round(weight / FRACTION, 9), together, row.orders)
+
+
+def _rungs(considered: Considered, fates: dict[str, str]) -> list[RungSeen]:
+    """The rungs that were looked at, by SKU."""
+    upsells = considered.upsells
+    skus = {entry.sku for entry in upsells.refused} | {up.offered.sku for up in upsells.chosen}
+    return [RungSeen(sku, fates.get(sku, NO_ROOM)) for sku in sorted(skus)]

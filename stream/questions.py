@@ -1,0 +1,34 @@
+"""From an event to the question it asks the decision core, with what is known of who asks."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from stream.decisions.model import Basket
+from stream.events import BasketUpdated, Line
+from stream.identity import suggestion_id
+from stream.tables.customers import Known
+
+
+def question(
+    topic: str, event: BasketUpdated, occurred_at_ms: int, known: Mapping[str, Known], default_tier: str
+) -> Basket:
+    """The question a basket asks. `known` are the customers that were looked up."""
+    limits, viewing = event.limits, event.viewing
+    customer = known.get(event.customer_id) if event.customer_id is not None else None
+    preferences = customer.profile.preferences if customer is not None and customer.profile else None
+    return Basket(
+        suggestion_id=suggestion_id(topic, event.basket_id, event.event_id, occurred_at_ms),
+        basket_id=event.basket_id,
+        channel=event.channel,
+        currency=event.currency,
+        lines=event.lines if viewing is None else [*event.lines, Line(viewing.sku, 1, viewing.unit_price)],
+        at_ms=occurred_at_ms,
+        tier=default_tier if customer is None else customer.tier,
+        max_offers=limits.max_offers if limits else None,
+        max_price=limits.max_price if limits else None,
+        exclude_skus=frozenset(limits.exclude_skus) if limits else frozenset(),
+        viewing=None if viewing is None else viewing.sku,
+        max_step=preferences.max_step if preferences else None,
+        excluded_categories=frozenset(preferences.excluded_categories) if preferences else frozenset(),
+    )
