@@ -20,6 +20,7 @@ from aiokafka.errors import KafkaError
 
 from stream.embedded import Broker, RedisServer, apache_kafka, embedded_redis
 from stream.settings import load_settings
+from stream.tables.dump import scan
 from stream.tables.tables import Tables
 from stream.topics import make_topics, topic_specs
 from tests.faults.feed import Feed
@@ -65,6 +66,8 @@ class Arena:
     folder: Path
     sabotage: str = ""
     """fence, claim or epoch: the workers run with that part broken."""
+    long: bool = False
+    """Whether rows that take minutes take the whole of them."""
     measured: dict[str, Any] = field(default_factory=dict)
     workers: list[WorkerProcess] = field(default_factory=list)
     duplicates_allowed: int = 0
@@ -186,20 +189,16 @@ class Arena:
         finally:
             for worker in self.workers:
                 await worker.end(signal.SIGKILL)
-            await self._forget_tables()
+            if self.redis is None and hasattr(self, "tables"):
+                await self.forget_tables(self.tables)
             await self._stack.aclose()
             self.history.close()
 
-    async def _forget_tables(self) -> None:
-        if self.redis is None and hasattr(self, "tables"):
-            cursor: Any = 0
-            while True:
-                scan = ("SCAN", cursor, "MATCH", self.tables.keys.everything(), "COUNT", 1_000)
-                cursor, keys = (await self.tables.store.commands([scan]))[0]
-                if keys:
-                    await self.tables.store.commands([("UNLINK", key) for key in keys])
-                if int(cursor) == 0:
-                    return
+    async def forget_tables(self, tables: Tables) -> None:
+        """Delete a namespace on the shared Redis."""
+        keys = [key for found in (await scan(tables)).values() for _, _, key in found]
+        for start in range(0, len(keys), 1_000):
+            await tables.store.commands([("UNLINK", key) for key in keys[start : start + 1_000]])
 
     # -- workers
 
@@ -280,7 +279,9 @@ class Arena:
                     return time.monotonic() - began
             await asyncio.sleep(0.1)
         behind = {f"{tp.topic.removeprefix(self.prefix)}[{tp.partition}]": n for tp, n in lag.items()}
-        logs = "\n".join(f"--- {w.name}\n{w.said()[-1500:]}" for w in self.running())
+        logs = "\n".join(
+            f"--- {w.name}, {w.process.returncode}\n{w.said()[-1500:]}" for w in self.workers[-4:]
+        )
         raise Disproved(f"I3 does not hold: after {within_s:g} s still behind: {behind}\n{logs}")
 
     async def prove(

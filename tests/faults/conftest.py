@@ -26,6 +26,7 @@ async def arena(
         name_of(request.node),
         tmp_path,
         option.sabotage,
+        option.long,
     )
     request.node.stash[MEASURED] = made.measured
     try:

@@ -40,6 +40,7 @@ from stream.batches import RecordBatch
 from stream.consumer_thread import KafkaThread
 from stream.publisher import Publisher
 from stream.tables.batch import FencedBatch
+from stream.tables.cluster_store import ClusterStore
 from stream.tables.orders import Orders
 from stream.tables.redis_store import RedisStore
 
@@ -126,19 +127,10 @@ class Failpoints:
         setattr(owner, name, around)
 
     def _around_redis(self) -> None:
-        run, connection = RedisStore.scripts, redis.asyncio.connection.AbstractConnection
+        for store in (RedisStore, ClusterStore):
+            self._around_scripts(store)
+        connection = redis.asyncio.connection.AbstractConnection
         send = connection.send_packed_command
-
-        async def scripts(store: RedisStore, calls: Any) -> list[Any]:
-            counts = any(call[0] == "apply" for call in calls)
-            token = _counting.set(counts)
-            try:
-                answers = await run(store, calls)
-            finally:
-                _counting.reset(token)
-            if counts:
-                self.pass_by("answer", "before")
-            return answers
 
         async def send_packed_command(conn: Any, command: Any, check_health: bool = True) -> None:
             if not _counting.get():
@@ -149,9 +141,23 @@ class Failpoints:
             self.pass_by("send", "after")
             return None
 
-        setattr(RedisStore, "scripts", scripts)  # noqa: B010  mypy would not let us
-        setattr(connection, "send_packed_command", send_packed_command)  # noqa: B010
+        setattr(connection, "send_packed_command", send_packed_command)  # noqa: B010  mypy would not let us
         self._around_async(FencedBatch, "apply", "answer", ("after",))
+
+    def _around_scripts(self, store: Any) -> None:
+        run = store.scripts
+
+        async def scripts(this: Any, calls: Any) -> list[Any]:
+            token = _counting.set(counts := any(call.name == "apply" for call in calls))
+            try:
+                answers: list[Any] = await run(this, calls)
+            finally:
+                _counting.reset(token)
+            if counts:
+                self.pass_by("answer", "before")
+            return answers
+
+        store.scripts = scripts
 
     def _around_produce(self) -> None:
         self._around_async(aiokafka.AIOKafkaProducer, "send_batch", "produce", ("before",))

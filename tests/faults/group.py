@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from types import TracebackType
 from typing import Any, Self
 
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from aiokafka.errors import KafkaError
+from aiokafka.protocol.admin import DeleteGroupsRequest
 
 ASK_S = 10.0
 """Longest wait for one answer, seconds."""
@@ -79,6 +81,23 @@ class Group:
             await consumer.stop()
         return sorted(records, key=lambda record: (record.partition, record.offset))
 
+    async def forget_offsets(self) -> None:
+        """Delete the group, which must have no member any more, with all it has committed."""
+        coordinator = await self._admin.find_coordinator(self._group)
+        answer = await self._admin._send_request_to_node(coordinator, DeleteGroupsRequest([self._group]))
+        assert [code for _, code in answer.results] == [0], answer
+
+    async def configure(self, topic: str, values: Mapping[str, str]) -> None:
+        """Set what a topic (by its full name) is configured to; what is not named falls back to the default."""
+        resource = ConfigResource(ConfigResourceType.TOPIC, topic, dict(values))
+        (answer,) = await self._admin.alter_configs([resource])
+        assert [resource[0] for resource in answer.resources] == [0], answer
+
+    async def delete(self, topics: Sequence[str]) -> None:
+        """Delete topics, by their full names."""
+        answer = await self._admin.delete_topics(list(topics))
+        assert [code for _, code, *_ in answer.topic_error_codes] == [0] * len(topics), answer
+
     async def forget(self) -> None:
         """Delete every topic of the prefix, so that Kafka does not carry them through the session."""
         try:
@@ -100,5 +119,10 @@ def _consumer(bootstrap: str) -> Any:
 
 
 async def _partitions(consumer: Any, topic: str) -> list[TopicPartition]:
-    await consumer._client.add_topic(topic)
-    return [TopicPartition(topic, number) for number in sorted(consumer.partitions_for_topic(topic) or ())]
+    """All partitions of a topic; one that was made a moment ago may take a while to be known."""
+    async with asyncio.timeout(ASK_S):
+        await consumer._client.add_topic(topic)
+        while not (numbers := consumer.partitions_for_topic(topic)):
+            await asyncio.sleep(0.05)
+            await consumer._client.force_metadata_update()
+    return [TopicPartition(topic, number) for number in sorted(numbers)]

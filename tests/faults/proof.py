@@ -82,11 +82,11 @@ async def prove_counts(tables: Tables, reference: Reference) -> int:
         for key in sorted(expected.keys() | found.keys())
         if not _same(expected.get(key), found.get(key))
     ]
-    claims = await claims_of(tables)
+    claims, right = await claims_of(tables), reference.claims()
     wrong += [
-        f"claim {ident.hex()}: {claims.get(ident)} held, {reference.claims().get(ident)} expected"
-        for ident in sorted(claims.keys() | reference.claims().keys())
-        if claims.get(ident) != reference.claims().get(ident)
+        f"claim {ident.hex()}: {claims.get(ident)} held, {right.get(ident)} expected"
+        for ident in sorted(claims.keys() | right.keys())
+        if claims.get(ident) != right.get(ident)
     ]
     _demand(not wrong, "I1", wrong)
     return len(expected) + len(claims)
