@@ -46,19 +46,24 @@ class ClusterNodes:
             "protocol": 2,
             "socket_timeout": None,  # the caller's time limit spans the whole exchange
             "socket_connect_timeout": timeout_s,
-            "max_connections": max_connections,
-            "redis_connect_func": greet,
             # Whoever exchanges decides what is sent again, and where.
             "retry": Retry(NoBackoff(), 0),
         }
         self._connection_class = PACKING[self._options.pop("connection_class", None)]
+        self._pooled = {"max_connections": max_connections, "redis_connect_func": greet}
         self._slots: dict[int, Host] = {}
         self._pools: dict[Host, ConnectionPool] = {}
         self._lock = asyncio.Lock()
+        self._pointed_at: Host | None = None
         self.suspects: set[Host] = set()
         """Nodes that did not answer lately; asked last, until another look finds them well."""
         self.looks = 0
         """How often the map was read."""
+
+    @property
+    def outdated(self) -> bool:
+        """Whether the map has to be read before it is used."""
+        return not self.looks or bool(self.suspects) or self._pointed_at is not None
 
     def primary_of(self, slot: int) -> Host:
         """The node to ask first; raises StateUnavailable when no node has the slot."""
@@ -72,8 +77,8 @@ class ClusterNodes:
         return sorted(set(self._slots.values()))
 
     def moved(self, slot: int, node: Host) -> None:
-        """A node said that another one has this slot."""
-        self._slots[slot] = node
+        """A node said that another one has this slot, and so knows best what else changed."""
+        self._slots[slot] = self._pointed_at = node
 
     async def look(self, seen: int) -> None:
         """Read the map from the first node that answers, unless somebody has since the look number `seen`.
@@ -83,12 +88,12 @@ class ClusterNodes:
         async with self._lock:
             if self.looks > seen:
                 return
-            known = dict.fromkeys((*self.primaries(), *self._pools, *self._seeds))
+            known = dict.fromkeys((*self.primaries(), *self._seeds))
             reasons = []
-            for node in sorted(known, key=lambda node: node in self.suspects):
+            for node in sorted(known, key=lambda node: (node != self._pointed_at, node in self.suspects)):
                 try:
                     async with asyncio.timeout(LOOK_TIMEOUT_S):
-                        answer = (await self.exchange(node, [("CLUSTER", "SLOTS")]))[0]
+                        answer = await self._map_of(node)
                 except (RedisError, TimeoutError) as exc:
                     reasons.append(f"{_shown(node)}: {str(exc) or 'no answer'}")
                     self.suspects.add(node)
@@ -102,18 +107,31 @@ class ClusterNodes:
                 return
             raise StateUnavailable(f"no node of the Redis Cluster answers: {'; '.join(reasons)}")
 
+    async def _map_of(self, node: Host) -> Any:
+        """What a node answers to CLUSTER SLOTS. Any node may be asked, a replica too, so the connection is not kept."""
+        connection: Any = self._connection_class(host=node[0], port=node[1], **self._options)
+        try:
+            await connection.connect()
+            await connection.send_command("CLUSTER", "SLOTS")
+            return await _answer(connection)
+        finally:
+            await connection.disconnect(nowait=True)
+
     async def _take(self, answer: Sequence[Any], asked: Host) -> None:
-        """Take over a map: [first slot, last slot, primary, replica, ...], each node [host, port, ...]."""
+        """Take over a map: [first slot, last slot, primary, replica, ...], each node [host, port, ...].
+
+        A node that is no primary any more loses its connections: when it is one again it has to be greeted anew, since
+        it may have lost what it had.
+        """
         slots: dict[int, Host] = {}
-        nodes: set[Host] = set()
-        for first, last, *of_range in answer:
-            hosts = [(host.decode() if host else asked[0], int(port)) for host, port, *_ in of_range]
-            nodes.update(hosts)
-            slots.update(dict.fromkeys(range(first, last + 1), hosts[0]))
+        for first, last, (host, port, *_), *_replicas in answer:
+            node = (host.decode() if host else asked[0], int(port))
+            slots.update(dict.fromkeys(range(first, last + 1), node))
         self._slots = slots
+        self._pointed_at = None
         self.suspects.clear()
         self.looks += 1
-        for gone in self._pools.keys() - nodes:
+        for gone in self._pools.keys() - set(slots.values()):
             await self._pools.pop(gone).disconnect()
 
     async def exchange(self, node: Host, commands: Sequence[Command]) -> list[Any]:
@@ -124,7 +142,8 @@ class ClusterNodes:
         pool = self._pools.get(node)
         if pool is None:
             host, port = node
-            pool = ConnectionPool(self._connection_class, host=host, port=port, **self._options)
+            options = {**self._options, **self._pooled, "host": host, "port": port}
+            pool = ConnectionPool(self._connection_class, **options)
             self._pools[node] = pool
         connection: Any = await pool.get_connection()  # type: ignore[no-untyped-call]
         try:

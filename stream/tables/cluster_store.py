@@ -108,7 +108,7 @@ class ClusterStore:
     async def _send(self, calls: Sequence[_Call]) -> list[_Call]:
         """Send each call to its node, all nodes at once; returns those that have to be sent again."""
         nodes = self._nodes
-        if not nodes.looks or nodes.suspects:
+        if nodes.outdated:
             await nodes.look(nodes.looks)
         by_node: dict[Host, list[_Call]] = {}
         for call in calls:

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from typing import Any
 
 import pytest
 from redis.crc import key_slot
+from redis.exceptions import ResponseError
 
-from stream.errors import OperatorError, StateUnavailable
+from stream.errors import OperatorError, StateLost, StateUnavailable
 from stream.tables.connection import open_store
 from stream.tables.keys import Keys
+from stream.tables.servers import Servers
 from stream.tables.store import Script, Store
 from tests.redis_cluster import LocalCluster, local_cluster
 from tests.redis_servers import PATIENCE_S, POLL_S, RedisNode
@@ -170,6 +173,56 @@ async def test_a_replica_takes_over_from_a_primary_that_died() -> None:
 
     # Some had been carried out before the call was given up; none was carried out twice.
     assert {tuple(answer) for answer in answers} <= {(0, 2), (1, 2)}
+
+
+async def change_places(replica: RedisNode) -> None:
+    """The replica takes over from its primary, which becomes its replica."""
+    async with asyncio.timeout(2 * PATIENCE_S):
+        while (await replica.info("replication"))["role"] != "master":
+            # On a busy machine the others may not vote in time, or it is the primary already.
+            with suppress(TimeoutError, ResponseError):
+                await replica.ask("CLUSTER", "FAILOVER")
+                await became_primary(replica)
+
+
+async def became_primary(replica: RedisNode) -> None:
+    """Return once it is; raises TimeoutError after the time a fail-over on request may take."""
+    async with asyncio.timeout(6):
+        while (await replica.info("replication"))["role"] != "master":
+            await asyncio.sleep(POLL_S)
+
+
+async def noticed(store: Store) -> None:
+    """Return once the store says that a server answers for some tag that was not met before."""
+    async with asyncio.timeout(PATIENCE_S):
+        while True:
+            try:
+                await store.commands([("HLEN", KEYS.fences(tag)) for tag in range(TAGS)])
+            except StateUnavailable:
+                await asyncio.sleep(POLL_S)
+            except StateLost:
+                return
+
+
+async def test_every_server_that_takes_over_is_noticed_also_one_that_was_asked_or_primary_before() -> None:
+    async with local_cluster() as cluster:
+        servers = Servers()
+        primary = (await cluster.primaries())[0]
+        replica = (await cluster.replicas(primary))[0]
+        # The replica is asked for the map first.
+        store = open_store(f"redis+cluster://127.0.0.1:{replica.port}", timeout_s=2.0, servers=servers)
+        for newcomer, other in ((replica, primary), (primary, replica)):
+            await store.commands([("HLEN", KEYS.fences(tag)) for tag in range(TAGS)])
+            servers.settle()
+            await store.commands([("HLEN", KEYS.fences(tag)) for tag in range(TAGS)])
+
+            await change_places(newcomer)
+            await noticed(store)
+
+            servers.begin_again()
+            await cluster.settled()
+            assert other in await cluster.replicas(newcomer)
+        await store.close()
 
 
 async def test_a_single_server_is_no_cluster_and_a_node_of_one_no_single_server(
