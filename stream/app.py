@@ -169,7 +169,7 @@ def _positions(app: faust.App, tables: Tables, settings: Settings, tally: Tally)
         settings.topic_prefix + topics.CUSTOMER_UPDATED: Source(every_record=False),
     }
     gaps = Gaps(tally, settings.topic_prefix, settings.on_gap)
-    return TablePositions(tables, fenced, earliest, ends, served_ends, gaps)
+    return TablePositions(tables, fenced, earliest, ends, served_ends, gaps, tally)
 
 
 def _watch_over(app: BasketApp, settings: Settings) -> None:

@@ -16,6 +16,7 @@ from faust.types import TP
 
 from stream.errors import OperatorError, StateLost, StateUnavailable, Superseded
 from stream.gaps import Gaps
+from stream.ops.tally import Tally
 from stream.tables.fences import Owner
 from stream.tables.tables import Tables
 
@@ -55,9 +56,10 @@ class TablePositions:
         ends: Offsets,
         served_ends: Offsets,
         gaps: Gaps,
+        tally: Tally,
     ) -> None:
         self._tables = tables
-        self._gaps = gaps
+        self._gaps, self._tally = gaps, tally
         self._fenced = fenced
         self._earliest, self._ends, self._served_ends = earliest, ends, served_ends
         self._owners: dict[TP, Owner] = {}
@@ -165,6 +167,11 @@ class TablePositions:
             except (StateUnavailable, StateLost) as exc:
                 # Nothing is lost by committing later, and a worker that waits for Redis is better than one that dies.
                 logger.warning("%s is committed once Redis answers: %s", owner.source, exc)
+                del allowed[tp]
+            except Superseded as exc:
+                # We stood still and lost the partition; the group will tell us so in a moment.
+                logger.warning("%s is not committed: %s", owner.source, exc)
+                self._tally.add("commits.superseded")
                 del allowed[tp]
         return allowed
 

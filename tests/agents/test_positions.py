@@ -42,8 +42,9 @@ FENCED = {"order-placed": Source(), "product-updated": Source(every_record=False
 def positions(
     tables: Tables, log: Log, *, on_gap: OnGap = "stop", tally: Tally | None = None
 ) -> TablePositions:
-    gaps = Gaps(tally or Tally(), "", on_gap)
-    return TablePositions(tables, FENCED, log.earliest, log.ends, log.served, gaps)
+    tally = tally if tally is not None else Tally()
+    gaps = Gaps(tally, "", on_gap)
+    return TablePositions(tables, FENCED, log.earliest, log.ends, log.served, gaps, tally)
 
 
 @pytest.fixture
@@ -159,6 +160,18 @@ async def test_a_log_that_no_longer_holds_what_the_tables_lack_is_refused(tables
 
     with pytest.raises(OperatorError, match="from offset 5, but the log begins at 50"):
         await positions(tables, Log(earliest=50)).start_at({PLACED: 5}, 2)
+
+
+async def test_what_a_zombie_would_commit_is_refused_and_counted(tables: Tables) -> None:
+    tally = Tally()
+    zombie = positions(tables, Log(), tally=tally)
+    await zombie.start_at({PLACED: None}, 1)
+    owner = await handle(zombie, tables, 0, 4)
+    owner.handled(9)  # dead letters, which no tag has seen
+    await positions(tables, Log()).start_at({PLACED: None}, 2)
+
+    assert await zombie.before_commit({PLACED: 10}) == {}
+    assert tally.counts == {"commits.superseded": 1}
 
 
 async def test_a_gap_the_operator_has_accepted_is_counted_and_told(

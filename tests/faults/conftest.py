@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.faults.arena import Arena
+from tests.faults.kafka_faults import LinkedKafka, linked_kafka
 from tests.faults.plugin import MEASURED, name_of, row_of
 from tests.services import Services
 
@@ -33,3 +34,10 @@ async def arena(
         yield made
     finally:
         await made.stop()
+
+
+@pytest.fixture
+async def linked() -> AsyncIterator[LinkedKafka]:
+    """An Apache Kafka behind a link. Ask for it before the arena, which then ends first."""
+    async with linked_kafka() as made:
+        yield made

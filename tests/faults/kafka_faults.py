@@ -41,6 +41,12 @@ async def linked_kafka() -> AsyncIterator[LinkedKafka]:
             yield LinkedKafka(broker, link)
 
 
+def nobody_crashed(arena: Arena) -> None:
+    """The workers waited for the broker; no supervisor had to start one again."""
+    codes = {worker.name: worker.process.returncode for worker in arena.workers}
+    assert set(codes.values()) == {None}, codes
+
+
 async def progresses(arena: Arena, *, within_s: float = 120.0) -> float:
     """Return once the broker answers and the group commits more than then; seconds it took.
 

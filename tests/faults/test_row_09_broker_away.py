@@ -8,15 +8,9 @@ from collections.abc import Sequence
 import pytest
 
 from tests.faults.arena import Arena
-from tests.faults.kafka_faults import pause_node, progresses, resume_node
+from tests.faults.kafka_faults import nobody_crashed, pause_node, progresses, resume_node
 
 SHORT, WHOLE = (5.0, 15.0), (5.0, 30.0, 90.0)
-
-
-def nobody_crashed(arena: Arena) -> None:
-    """The workers waited for the broker; no supervisor had to start one again."""
-    codes = {worker.name: worker.process.returncode for worker in arena.workers}
-    assert set(codes.values()) == {None}, codes
 
 
 @pytest.mark.fault(9)
