@@ -13,11 +13,12 @@ from tests.faults.load import ORDERS
 from tests.faults.worker_process import PATIENCE_S, POLL_S, WorkerProcess
 
 
-async def owns_all(worker: WorkerProcess, topic: str, partitions: int) -> None:
-    """Return once the worker has said of every partition of the topic where it reads it from."""
+async def takes_all(worker: WorkerProcess, topic: str, partitions: int) -> None:
+    """Return once the worker has said anew of every partition of the topic where it reads it from."""
+    before = len(worker.said())
     async with asyncio.timeout(PATIENCE_S):
         while True:
-            named = re.findall(re.escape(topic) + r"\[(\d+)\] is read from", worker.said())
+            named = re.findall(re.escape(topic) + r"\[(\d+)\] is read from", worker.said()[before:])
             if len(set(named)) == partitions:
                 return
             assert worker.running, worker.said()[-3000:]
@@ -43,7 +44,7 @@ async def test_a_zombie_is_refused_and_counts_what_was_refused(arena: Arena, ste
     arena.flow(orders=20, baskets=20, every_s=0.1, steps=4_000)
     await zombie.says(REACHED)
     zombie.paused = True
-    await owns_all(heir, arena.prefix + ORDERS, 4)
+    await takes_all(heir, arena.prefix + ORDERS, 4)
     await arena.note_death()
     arena.history.note("zombie goes on", worker=zombie.name)
     zombie.resume()
