@@ -175,8 +175,9 @@ def _positions(app: faust.App, tables: Tables, settings: Settings, tally: Tally)
 def _watch_over(app: BasketApp, settings: Settings) -> None:
     def sights() -> dict[TP, Sight]:
         attempts = app.wiring.shell.attempts
-        deliveries = cast(Consumer, app.consumer).deliveries()
-        return {tp: Sight(*delivery, attempts[tp]) for tp, delivery in deliveries.items()}
+        consumer = cast(Consumer, app.consumer)
+        number = consumer.assignment_number
+        return {tp: Sight(*delivery, attempts[tp], number) for tp, delivery in consumer.deliveries().items()}
 
     app.watchdog = Watchdog(
         sights,

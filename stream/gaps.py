@@ -2,7 +2,7 @@
 
 | topic | what happens |
 |---|---|
-| fenced (orders, returns): its records are counts | the worker stops and says how many are gone |
+| orders, returns: every record counts | the worker stops and says how many are gone |
 | the same, once the operator has set `BASKETSTREAM_ON_GAP=skip` | the worker goes on behind them |
 | any other | the worker goes on behind them |
 
@@ -29,9 +29,10 @@ class Gaps:
 
     def __init__(self, tally: Tally, prefix: str, on_gap: OnGap) -> None:
         self._tally, self._prefix, self._on_gap = tally, prefix, on_gap
+        self._told: set[tuple[TP, int, int]] = set()
 
     def in_counts(self, tp: TP, needed: int, begins: int) -> None:
-        """A gap in a fenced partition: `needed` is the first offset missing. Raises OperatorError unless skipped."""
+        """A gap where every record counts, from `needed` on. Raises OperatorError unless it is to be skipped."""
         if self._on_gap == "stop":
             raise OperatorError(
                 f"The tables need {tp.topic}/{tp.partition} from offset {needed}, but the log begins at {begins}:"
@@ -42,7 +43,10 @@ class Gaps:
         self.left_behind(tp, needed, begins)
 
     def left_behind(self, tp: TP, needed: int, begins: int) -> None:
-        """Reading goes on behind a gap."""
+        """Reading goes on behind a gap. One that is met again before anything was committed counts once."""
+        if (tp, needed, begins) in self._told:
+            return
+        self._told.add((tp, needed, begins))
         logger.error(
             "GAP: %s[%d] was to be read from offset %d, but its log begins at %d: %d records are gone. Lengthen the"
             " topic's retention, or find out why the worker was so far behind.",

@@ -132,10 +132,11 @@ class TablePositions:
     async def out_of_range(self, tp: TP, position: int) -> int:
         """Where to go on when the log does not hold `position`, which was to be read next.
 
-        Raises OperatorError or StateLost for a fenced partition: what becomes of it is decided at the start.
+        Raises OperatorError or StateLost where every record counts: what becomes of it is decided at the start.
         """
         begins = (await self._earliest({tp}))[tp]
-        if tp.topic not in self._fenced:
+        source = self._fenced.get(tp.topic)
+        if source is None or not source.every_record:
             if position < begins:
                 self._gaps.left_behind(tp, position, begins)
             else:

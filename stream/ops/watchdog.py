@@ -1,7 +1,8 @@
 """The watchdog: a partition that has records and makes no progress ends the worker, for a supervisor to start it again.
 
-Progress is a batch delivered, a batch finished, or another attempt at a batch. A worker that waits for Redis or for
-Kafka makes an attempt every few seconds, says so in its log, and is left alone: a restart would not mend that.
+Progress is a batch delivered, a batch finished, another attempt at a batch, or another assignment. A worker that
+waits for Redis or for Kafka tries again every few seconds, says so in its log, and is left alone: a restart would not
+mend that.
 Nobody is stuck who has nothing to do either: a silent partition is compared with the end of its log, and before the
 worker is ended the record it does not read is read.
 
@@ -52,6 +53,9 @@ class Sight(NamedTuple):
 
     attempts: int
     """Attempts begun at its batches."""
+
+    assignment: int = 0
+    """Number of the assignment. While Redis is away a worker asks for its partitions again and again."""
 
 
 class Silence:

@@ -213,7 +213,9 @@ async def test_baskets_that_are_gone_are_counted_and_the_next_ones_answered(
     made = positions(tables, Log(earliest=8), tally=tally)
 
     assert await made.out_of_range(BASKETS, 5) == 8
-    assert tally.counts == {"gap.basket-updated": 3}
+    assert await made.out_of_range(BASKETS, 5) == 8
+    assert await made.out_of_range(TP("product-updated", 0), 7) == 8
+    assert tally.counts == {"gap.basket-updated": 3, "gap.product-updated": 1}
 
     assert await made.out_of_range(BASKETS, 500) == 8
     assert "basket-updated[0] was read up to offset 500, but its log is shorter" in caplog.text

@@ -99,6 +99,12 @@ async def test_a_rebalance_that_never_ends_is_noticed(seen: Seen) -> None:
         await seen.looks(STUCK_AFTER_S * 2)
 
 
+async def test_a_worker_that_asks_for_its_partitions_again_and_again_only_waits(seen: Seen) -> None:
+    for assignment in range(1, 10):
+        seen.sights[ORDERS] = Sight(None, 0, 0, assignment)
+        await seen.looks(STUCK_AFTER_S)
+
+
 async def test_while_kafka_is_away_nobody_is_stuck_and_the_log_says_so(
     seen: Seen, caplog: pytest.LogCaptureFixture
 ) -> None:
