@@ -92,4 +92,4 @@ def own_weights(scorer: Scorer, bought: Integers) -> Integers:
 
 
 def _whole(weights: Floats) -> Integers:
-    return np.clip(np.rint(weights * FRACTION), -MOST_WEIGHT, MOST_WEIGHT).astype(np.int64)
+    return np.rint(np.clip(weights, -MOST_WEIGHT, MOST_WEIGHT) * FRACTION).astype(np.int64)
