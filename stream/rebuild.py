@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError
@@ -14,6 +14,7 @@ from stream.settings import Settings
 from stream.tables.dump import scan
 from stream.tables.tables import Tables
 from stream.topics import admin_client
+from stream.verification.log_reader import log_bounds
 
 REPLAYED = (topics.ORDER_PLACED, topics.ORDER_RETURNED, topics.PRODUCT_UPDATED, topics.CUSTOMER_UPDATED)
 """What the tables are made of; baskets go on where they are, nobody wants an old answer again."""
@@ -21,18 +22,43 @@ REPLAYED = (topics.ORDER_PLACED, topics.ORDER_RETURNED, topics.PRODUCT_UPDATED, 
 KEYS_AT_ONCE = 500
 
 
-async def rebuild(settings: Settings, tables: Tables) -> int:
+async def rebuild(
+    settings: Settings, tables: Tables, deleted: Callable[[int, int], None] = lambda done, total: None
+) -> int:
     """Set the group back to the beginning of what the tables are made of, then delete every key.
 
-    In this order a crash between the two leaves tables that the workers skip through, not empty ones that they
-    would refuse. Returns the keys deleted. Raises OperatorError while a worker of the group still runs.
+    In this order a crash between the two leaves tables that the workers skip through; one in the middle of the
+    deletion leaves a mark that they refuse. `deleted` hears of keys done and keys in all. Returns the keys deleted.
+    Raises OperatorError while a worker of the group still runs.
     """
     await _no_worker_runs(settings)
     await _set_back(settings)
+    await tables.begin_deletion()
     keys = [key for found in (await scan(tables)).values() for _, _, key in found]
+    last = tables.keys.made()
+    keys = [key for key in keys if key != last]
     for start in range(0, len(keys), KEYS_AT_ONCE):
         await tables.store.commands([("UNLINK", key) for key in keys[start : start + KEYS_AT_ONCE]])
+        deleted(min(start + KEYS_AT_ONCE, len(keys)), len(keys))
+    await tables.store.commands([("UNLINK", last)])
     return len(keys)
+
+
+async def replayed(settings: Settings) -> dict[str, tuple[int, int]]:
+    """How far the workers of the group are with each log the tables are made of: records committed, and in all.
+
+    Raises OperatorError or StateUnavailable when the broker does not tell.
+    """
+    async with admin_client(settings.broker) as admin:
+        stood = await admin.list_consumer_group_offsets(settings.group)
+    progress = {}
+    for name in REPLAYED:
+        topic = settings.topic_prefix + name
+        begins, ends = await log_bounds(settings.broker, topic)
+        at = {tp.partition: place.offset for tp, place in stood.items() if tp.topic == topic}
+        done = sum(max(0, min(at.get(p, 0), end) - begins[p]) for p, end in ends.items())
+        progress[name] = (done, sum(end - begins[p] for p, end in ends.items()))
+    return progress
 
 
 async def _no_worker_runs(settings: Settings) -> None:

@@ -14,8 +14,8 @@ from rich.table import Table
 
 from stream.commands.open_tables import with_tables
 from stream.commands.options import Broker, Json, Redis
+from stream.commands.rebuilding import delete_shown, follow_replay, notes
 from stream.errors import OperatorError
-from stream.rebuild import rebuild
 from stream.settings import load_settings
 from stream.tables.dump import dump_rows
 from stream.tables.inspection import inspect_customer, inspect_sku, stats
@@ -65,21 +65,19 @@ def start_again(
     broker: Broker = None,
     redis: Redis = None,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    follow: Annotated[
+        bool, typer.Option("--follow", help="Then show how far the workers are, until they are through.")
+    ] = False,
 ) -> None:
     """Delete the tables and make the workers count the log again from its beginning. Stop them first."""
     settings = load_settings(broker=broker, redis_url=redis)
     if not yes:
         typer.confirm(f"Delete every key of namespace {settings.namespace!r}?", abort=True, err=True)
 
-    async def run() -> int:
-        tables = Tables.on_redis(settings)
-        try:
-            return await rebuild(settings, tables)
-        finally:
-            await tables.close()
-
-    deleted = asyncio.run(run())
-    print(f"{deleted} keys deleted; start the workers, they count the log again.", file=sys.stderr)
+    deleted = asyncio.run(delete_shown(settings))
+    notes.print(f"{deleted} keys deleted; start the workers, they count the log again.", highlight=False)
+    if follow:
+        asyncio.run(follow_replay(settings))
 
 
 @app.command()

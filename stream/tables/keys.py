@@ -29,7 +29,7 @@ class Keys:
         return LAYOUT_VERSION
 
     def made(self) -> bytes:
-        """Hash: `id` -> a random name given when the tables were made; other tables, or none, have another."""
+        """Hash: `id` -> a random name given when the tables were made, which other tables do not have; `deleting`."""
         return f"{self.namespace}:v{LAYOUT_VERSION}:{{layout}}:made".encode()
 
     def prefix(self, tag: int) -> bytes:

@@ -6,7 +6,7 @@ import secrets
 from collections.abc import Callable
 
 from stream.decisions.window import Window
-from stream.errors import StateLost
+from stream.errors import OperatorError, StateLost
 from stream.settings import Settings
 from stream.tables.batch import TierTable
 from stream.tables.catalogue import Catalogue
@@ -62,10 +62,19 @@ class Tables:
 
     async def open(self) -> bool:
         """Check the layout, or write it for a new namespace; returns whether it was new. Raises OperatorError."""
+        if (await self.store.commands([("HGET", self.keys.made(), "deleting")]))[0] is not None:
+            raise OperatorError(
+                f"A rebuild of namespace {self.keys.namespace!r} was cut off: only some tables are deleted.",
+                "Run `basketstream tables rebuild` again, then start the workers.",
+            )
         new = await settle_layout(self.store, self.keys, self.layout)
         await self.store.commands([("HSETNX", self.keys.made(), "id", secrets.token_hex(8))])
         self._made = await self._id()
         return new
+
+    async def begin_deletion(self) -> None:
+        """Mark the tables as no tables any more, until the mark itself is deleted."""
+        await self.store.commands([("HSET", self.keys.made(), "deleting", 1)])
 
     async def check(self) -> None:
         """Raise StateLost unless these are still the tables that were opened: they may have been emptied since."""

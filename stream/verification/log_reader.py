@@ -23,6 +23,16 @@ async def end_offsets(bootstrap: str, topic: str) -> dict[int, int]:
         return {tp.partition: end for tp, end in (await _ends(consumer, topic)).items()}
 
 
+async def log_bounds(bootstrap: str, topic: str) -> tuple[dict[int, int], dict[int, int]]:
+    """First offset still there, and the one after the last, of each partition. Raises as `end_offsets` does."""
+    async with _Consumer(bootstrap) as consumer:
+        ends = await _ends(consumer, topic)
+        begins = await consumer.beginning_offsets(list(ends))
+    return {tp.partition: begin for tp, begin in begins.items()}, {
+        tp.partition: end for tp, end in ends.items()
+    }
+
+
 async def has_record(bootstrap: str, topic: str, partition: int, offset: int) -> bool:
     """Whether a partition holds a record at `offset` or behind it that a worker would be given.
 

@@ -11,7 +11,7 @@ import msgspec
 import pytest
 
 from tests.faults.arena import Arena
-from tests.faults.load import BASKETS
+from tests.faults.load import BASKETS, ORDERS
 from tests.faults.proof import SUGGESTIONS
 from tests.faults.redis_kinds import EVERYSEC, NOTHING, RDB_ONLY, RedisUnderTest, redis_of
 from tests.faults.worker_process import ROOT
@@ -30,22 +30,31 @@ async def refusals(arena: Arena) -> list[str]:
     return said
 
 
-async def rebuild(arena: Arena) -> str:
-    """`basketstream tables rebuild --yes`; what it says."""
+async def rebuild(arena: Arena, workers: int) -> str:
+    """`basketstream tables rebuild --yes --follow`, the workers started when it says so; what it says to the end."""
     values = {
         f"BASKETSTREAM_{name.upper()}": str(value)
         for name, value in msgspec.to_builtins(arena.settings).items()
     }
     process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "stream", "tables", "rebuild", "--yes"),
+        *(sys.executable, "-m", "stream", "tables", "rebuild", "--yes", "--follow"),
         cwd=ROOT,
         env={**os.environ, **values},
         stderr=asyncio.subprocess.PIPE,
     )
-    _, said = await process.communicate()
-    assert process.returncode == 0, said.decode()
-    arena.history.note("rebuilt", said=said.decode())
-    return said.decode()
+    assert process.stderr is not None
+    said = ""
+    async with asyncio.timeout(180):
+        while "start the workers" not in said:
+            line = await process.stderr.readline()
+            assert line, said
+            said += line.decode()
+        for _ in range(workers):
+            await arena.start_worker()
+        said += (await process.stderr.read()).decode()
+        assert await process.wait() == 0, said
+    arena.history.note("rebuilt", said=said)
+    return said
 
 
 async def answered(arena: Arena) -> set[str]:
@@ -71,6 +80,7 @@ async def test_a_redis_that_was_emptied_is_refused_and_a_rebuild_makes_it_whole(
     redis = await arena.use(redis_of(arena.folder, NOTHING if how is empty_by_restart else EVERYSEC))
     await arena.start(redis=redis, workers=2)
     arena.watch.fences_may_go_back = arena.watch.commits_may_go_back = True
+    arena.feed.returns_share = 0.0
     arena.flow(orders=30, baskets=30, every_s=0.05, steps=30)
     await arena.sleep(1.0, 2.0)
     await arena.feed.stop()
@@ -95,10 +105,10 @@ async def test_a_redis_that_was_emptied_is_refused_and_a_rebuild_makes_it_whole(
     }
     assert await answered(arena) & unanswered == set()
 
-    assert "start the workers" in await rebuild(arena)
-    for _ in range(2):
-        await arena.start_worker()
+    said = await rebuild(arena, workers=2)
     await arena.prove()
+    orders = sum((await arena.group.ends([ORDERS])).values())
+    assert f"order-placed: {orders} of {orders}" in said
 
 
 @pytest.mark.fault(19)
