@@ -44,7 +44,7 @@ STUCK_GRACE_S = 10.0
 POLICY_INTERVAL_S = 1.0
 """Time between looks at the policy file."""
 
-AGENTS = (baskets, orders, returns, products, customers)
+AGENTS = (baskets, returns, products, customers)
 
 
 class BasketApp(faust.App):
@@ -133,6 +133,7 @@ def create_app(settings: Settings) -> BasketApp:
     )
     for agent in AGENTS:
         agent.register(app, app.wiring)
+    orders.register(app, app.wiring, answered=settings.answer_orders)
     _keep_up(app, tier_changes, settings.expiry_interval_s)
     _keep_policy(app, settings)
     _watch_over(app, settings)

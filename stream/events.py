@@ -278,7 +278,7 @@ class Suppressed(Struct, frozen=True, gc=False):
 
 
 class Suggestion(Struct, frozen=True, gc=False, kw_only=True):
-    """The answer to one cause. No offers is an answer too; `suppressed` then says why."""
+    """The answer to one cause, a basket or an order. No offers is an answer too; `suppressed` then says why."""
 
     suggestion_id: Id
     cause: Cause

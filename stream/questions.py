@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from stream.decisions.model import Basket
-from stream.events import BasketUpdated, Line
+from stream.events import BasketUpdated, Line, OrderPlaced
 from stream.identity import suggestion_id
 from stream.tables.customers import Known
 
@@ -31,4 +31,24 @@ def question(
         viewing=None if viewing is None else viewing.sku,
         max_step=preferences.max_step if preferences else None,
         excluded_categories=frozenset(preferences.excluded_categories) if preferences else frozenset(),
+    )
+
+
+def question_after(
+    topic: str, event: OrderPlaced, occurred_at_ms: int, known: Mapping[str, Known], default_tier: str
+) -> Basket:
+    """The question an order asks: what it holds is paid, so goods are not exchanged for others any more."""
+    customer = known.get(event.customer_id) if event.customer_id is not None else None
+    preferences = customer.profile.preferences if customer is not None and customer.profile else None
+    return Basket(
+        suggestion_id=suggestion_id(topic, event.order_id, event.event_id, occurred_at_ms),
+        basket_id=event.order_id,
+        channel=event.channel,
+        currency=event.currency,
+        lines=event.lines,
+        at_ms=occurred_at_ms,
+        tier=default_tier if customer is None else customer.tier,
+        max_step=preferences.max_step if preferences else None,
+        excluded_categories=frozenset(preferences.excluded_categories) if preferences else frozenset(),
+        timing="post_purchase",
     )

@@ -91,6 +91,10 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """TOML file with the shop's policy (limits, caps, pins, boosts, bans, complements, rules), read again when it
     changes; without one the defaults hold."""
 
+    answer_orders: Literal["none", "consented", "all"] = "consented"
+    """Whose orders are answered with a suggestion: nobody's, those of customers who agreed to be contacted on some
+    channel, or all, anonymous ones included (for the page or the receipt that confirms the order)."""
+
     log_level: str = "INFO"
     """DEBUG, INFO, WARNING or ERROR."""
 

@@ -10,18 +10,15 @@ from datetime import timedelta
 import faust
 
 from stream import topics
+from stream.agents.answers import answer
 from stream.agents.wiring import Wiring
 from stream.batches import RecordBatch, batch_topic
-from stream.channels import BASKETS, SUGGESTIONS
-from stream.cloudevents import OutputHeaders, traceparent_of
-from stream.codec import encode
+from stream.channels import BASKETS
 from stream.deadlines import Late, due
 from stream.decisions.decide import decide_batch
-from stream.decisions.model import Basket, Decision
-from stream.events import BasketUpdated, Cause, Suggestion
-from stream.intake import Received, receive_all
+from stream.decisions.model import Decision
+from stream.intake import receive_all
 from stream.ops.tally import Tally
-from stream.publisher import Outgoing
 from stream.questions import question
 
 VALID_FOR = timedelta(minutes=30)
@@ -29,13 +26,11 @@ VALID_FOR = timedelta(minutes=30)
 
 logger = logging.getLogger(__name__)
 
-_headers = OutputHeaders(SUGGESTIONS)
-
 
 def register(app: faust.App, wiring: Wiring) -> None:
     """Add the agent to the app."""
 
-    async def answer(batch: RecordBatch) -> None:
+    async def attend(batch: RecordBatch) -> None:
         received, letters = receive_all(BASKETS, batch.records)
         await wiring.bury(letters)
         received, late = due(received, _now_ms())  # what is late already costs no more work
@@ -54,14 +49,17 @@ def register(app: faust.App, wiring: Wiring) -> None:
             for r, basket, decision in zip(received, baskets, decisions, strict=True)
             if r.record.offset not in dropped
         ]
-        messages = [_message(batch.topic, *answer, views.policy.version) for answer in answers]
+        messages = [
+            answer(*one, key=one[0].event.basket_id, valid_for=VALID_FOR, policy_version=views.policy.version)
+            for one in answers
+        ]
         await wiring.publisher.publish(wiring.topic(topics.SUGGESTIONS), messages)
         _count(wiring, [decision for *_, decision in answers])
         _tell(late + later, wiring.tally)
 
     @app.agent(batch_topic(app, wiring.topic(topics.BASKET_UPDATED)), name="on_basket_updated")
     async def on_basket_updated(stream: faust.StreamT[RecordBatch]) -> None:
-        await wiring.shell.run(stream, answer)
+        await wiring.shell.run(stream, attend)
 
 
 def _now_ms() -> int:
@@ -85,35 +83,6 @@ def _tell(late: Sequence[Late], tally: Tally) -> None:
                 late[0].waited_ms,
             ),
         )
-
-
-def _message(
-    topic: str, received: Received[BasketUpdated], basket: Basket, decision: Decision, version: str
-) -> Outgoing:
-    event, record = received.event, received.record
-    suggestion = Suggestion(
-        suggestion_id=basket.suggestion_id,
-        cause=Cause(topic, record.partition, record.offset, event.event_id),
-        basket_id=event.basket_id,
-        order_id=None,
-        customer_id=event.customer_id,
-        timing="in_basket",
-        currency=event.currency,
-        occurred_at=event.occurred_at,
-        valid_until=event.occurred_at + VALID_FOR,
-        tier=basket.tier,
-        arm="treated",
-        policy_version=version,
-        offers=decision.offers,
-        suppressed=decision.suppressed,
-    )
-    headers = _headers.headers(
-        suggestion.suggestion_id,
-        event.occurred_at.isoformat(),
-        event.basket_id,
-        traceparent_of(record.headers) if record.headers else None,
-    )
-    return Outgoing(event.basket_id.encode(), encode(suggestion), headers)
 
 
 def _count(wiring: Wiring, decisions: Sequence[Decision]) -> None:

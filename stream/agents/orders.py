@@ -1,4 +1,4 @@
-"""order-placed: counted once, and the customer's tier with it."""
+"""order-placed: counted once, and the customer's tier with it; then answered, where that is wanted."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections import Counter
 import faust
 
 from stream import topics
+from stream.agents.after_order import Answered, answer_orders
 from stream.agents.wiring import Wiring
 from stream.batches import RecordBatch, batch_topic
 from stream.channels import ORDERS
@@ -16,8 +17,8 @@ from stream.intake import receive_all
 from stream.tables.order_record import MAX_COUNTED
 
 
-def register(app: faust.App, wiring: Wiring) -> None:
-    """Add the agent to the app."""
+def register(app: faust.App, wiring: Wiring, *, answered: Answered) -> None:
+    """Add the agent to the app; `answered` says whose orders get a suggestion."""
 
     async def count(batch: RecordBatch) -> None:
         received, letters = receive_all(ORDERS, batch.records)
@@ -38,6 +39,7 @@ def register(app: faust.App, wiring: Wiring) -> None:
             wiring.tally.add(f"orders.{verdict.value}", orders)
         wiring.tally.add("orders.truncated", sum(len(r.event.lines) > MAX_COUNTED for r in received))
         wiring.tally.add("pairs", placed.applied.pair_updates)
+        await answer_orders(wiring, zip(received, placed.verdicts, strict=True), answered)
 
     @app.agent(batch_topic(app, wiring.topic(topics.ORDER_PLACED)), name="on_order_placed")
     async def on_order_placed(stream: faust.StreamT[RecordBatch]) -> None:

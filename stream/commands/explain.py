@@ -104,9 +104,7 @@ def _show(console: Console, explanation: Explanation) -> None:
     console.print(f"caused by {cause.topic}[{cause.partition}] offset {cause.offset}, event {cause.event_id}")
     _show_offers(console, suggestion.offers, suggestion.suppressed)
     if explanation.today is None:
-        console.print(
-            "\nThe record that caused it is no basket or has left the log: it cannot be asked again."
-        )
+        console.print("\nThe record that caused it has left the log: it cannot be asked again.")
         return
     console.print(
         f"\nAsked again now it would be {'the same' if explanation.unchanged else 'another answer'}:"

@@ -128,7 +128,9 @@ def _message(channel: Channel[Any]) -> Node:
     headers = "ReceivedHeaders" if channel.direction == "receive" else "SentHeaders"
     key = f"The event's {channel.key}, as UTF-8."
     if channel.key == "basket_id" and channel.direction == "send":
-        key = "The basket_id, or the customer_id after a purchase, as UTF-8."
+        key = (
+            "The basket_id; after a purchase the customer_id, or the order_id where there is none. As UTF-8."
+        )
     return {
         "name": channel.type_name,
         "title": _name(channel),

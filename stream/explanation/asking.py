@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from stream import topics
 from stream.codec import occurred_ms
 from stream.decisions.model import Basket
 from stream.decisions.policy import Policy
 from stream.decisions.views import Views
-from stream.events import BasketUpdated
-from stream.questions import question
+from stream.events import BasketUpdated, OrderPlaced
+from stream.questions import question, question_after
+from stream.tables.customers import Known
 from stream.tables.tables import Tables
 from stream.tables.view_reader import ViewReader
 
@@ -23,17 +24,24 @@ class Asking:
 
     def __init__(self, tables: Tables, policy: Policy, topic_prefix: str) -> None:
         self._tables, self._policy = tables, policy
-        self._topic = topic_prefix + topics.BASKET_UPDATED
+        self._baskets = topic_prefix + topics.BASKET_UPDATED
+        self._orders = topic_prefix + topics.ORDER_PLACED
         self._views = ViewReader(tables, policy, max_age_s=FRESH_S)
 
-    async def questions(self, events: Sequence[BasketUpdated]) -> list[Basket]:
+    async def questions(self, events: Sequence[BasketUpdated | OrderPlaced]) -> list[Basket]:
         """The questions these events ask, with what is known of their customers now."""
         customers = sorted({event.customer_id for event in events if event.customer_id is not None})
         known = await self._tables.customers.known(customers)
         default = self._tables.tiers.names[0]
-        return [
-            question(self._topic, event, occurred_ms(event.occurred_at), known, default) for event in events
-        ]
+        return [self._question(event, known, default) for event in events]
+
+    def _question(
+        self, event: BasketUpdated | OrderPlaced, known: Mapping[str, Known], default: str
+    ) -> Basket:
+        at_ms = occurred_ms(event.occurred_at)
+        if isinstance(event, OrderPlaced):
+            return question_after(self._orders, event, at_ms, known, default)
+        return question(self._baskets, event, at_ms, known, default)
 
     async def views(self, baskets: Sequence[Basket]) -> Views:
         """What their decisions may know."""

@@ -12,7 +12,7 @@ from stream.codec import decode
 from stream.decisions.examine import Examination, examine
 from stream.decisions.policy import Policy
 from stream.errors import OperatorError, PoisonEvent
-from stream.events import BasketUpdated, Suggestion
+from stream.events import BasketUpdated, OrderPlaced, Suggestion
 from stream.explanation.asking import Asking
 from stream.settings import Settings
 from stream.tables.tables import Tables
@@ -24,7 +24,7 @@ class Explanation(Struct, frozen=True):
     `unchanged` says whether it would be offered the same."""
 
     suggestion: Suggestion
-    question: BasketUpdated | None
+    question: BasketUpdated | OrderPlaced | None
     today: Examination | None
     unchanged: bool | None
 
@@ -40,17 +40,21 @@ async def explain(
     suggestion = await _find(settings, suggestion_id, on_progress)
     cause = suggestion.cause
     record = await record_at(settings.broker, cause.topic, cause.partition, cause.offset)
-    if record is None or cause.topic != settings.topic_prefix + topics.BASKET_UPDATED:
+    asked: dict[str, type[BasketUpdated] | type[OrderPlaced]] = {
+        settings.topic_prefix + topics.BASKET_UPDATED: BasketUpdated,
+        settings.topic_prefix + topics.ORDER_PLACED: OrderPlaced,
+    }
+    if record is None or cause.topic not in asked:
         return Explanation(suggestion, None, None, None)
-    event = decode(BasketUpdated, record.value)
+    event: BasketUpdated | OrderPlaced = decode(asked[cause.topic], record.value)
     today = await examine_event(Asking(tables, policy, settings.topic_prefix), event, policy)
     offered = [(offer.kind, offer.sku) for offer in today.decision.offers]
     unchanged = offered == [(offer.kind, offer.sku) for offer in suggestion.offers]
     return Explanation(suggestion, event, today, unchanged)
 
 
-async def examine_event(asking: Asking, event: BasketUpdated, policy: Policy) -> Examination:
-    """What a basket event would be answered now, and what from."""
+async def examine_event(asking: Asking, event: BasketUpdated | OrderPlaced, policy: Policy) -> Examination:
+    """What a basket or an order would be answered now, and what from."""
     baskets = await asking.questions([event])
     return examine(baskets[0], await asking.views(baskets), policy, baskets[0].at_ms or 0)
 

@@ -10,6 +10,7 @@ from stream.errors import OperatorError, StateLost
 from stream.settings import Settings
 from stream.tables.batch import TierTable
 from stream.tables.catalogue import Catalogue
+from stream.tables.claims import Claims
 from stream.tables.connection import open_store
 from stream.tables.customers import Customers
 from stream.tables.dictionary import Dictionary
@@ -45,6 +46,7 @@ class Tables:
         self.fences = Fences(*parts)
         self.dictionary = Dictionary(*parts)
         self.neighbours = Neighbours(*parts)
+        self.claims = Claims(*parts)
         self.orders = Orders(*parts, self.window, self.tiers)
         self.expiry = Expiry(*parts, self.window, self.fences, self.orders.batch)
         self.customers = Customers(*parts, self.tiers)

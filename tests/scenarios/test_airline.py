@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from stream.events import ProductUpdated
-from tests.scenarios.events import basket, product
+from stream.events import Consents, ProductUpdated
+from tests.scenarios.events import basket, customer, order, product
 from tests.scenarios.sector import Sector, Told
 
 SERVICES = ("cabin bag", "hold bag", "seat choice", "change", "refund", "lounge")
@@ -28,6 +28,8 @@ def fare(name: str, rung: int, price: int, included: int) -> ProductUpdated:
 SECTOR = Sector(
     "airline",
     products=[fare(name, n, *of) for n, (name, of) in enumerate(FARES.items(), 1)],
+    customers=[customer("flyer", consents=Consents(push=True))],
+    placed=[order("paid", ("fare-light", 99_00), customer_id="flyer")],
     baskets=[basket("light", ("fare-light", 99_00)), basket("business", ("fare-business", 399_00))],
 )
 
@@ -59,3 +61,12 @@ def test_the_offer_carries_every_fare_against_every_service(told: Told) -> None:
 def test_the_dearest_fare_is_left_alone_and_the_answer_says_so(told: Told) -> None:
     assert told.offered("business") == []
     assert set(told.codes("business").values()) == {"LOWER_RUNG"}
+
+
+@pytest.mark.scenario("S24")
+def test_a_fare_is_upsold_before_it_is_paid_and_after(told: Told) -> None:
+    before, after = told.upsell("light"), told.upsell("paid")
+
+    assert (before.sku, after.sku, after.replaces_sku) == ("fare-standard", "fare-standard", "fare-light")
+    assert (after.price_step, after.ladder) == (30_00, before.ladder)
+    assert told.answers["paid"].timing == "post_purchase"

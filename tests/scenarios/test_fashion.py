@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from stream.events import Limits, Preferences, ProductUpdated, Viewing
-from tests.scenarios.events import basket, bought, customer, product
+from stream.events import Consents, Limits, Preferences, ProductUpdated, Viewing
+from tests.scenarios.events import basket, bought, customer, order, product
 from tests.scenarios.sector import Sector, Told
 
 
@@ -27,7 +27,14 @@ SECTOR = Sector(
         product("belt", 25_00, category="belts"),
     ],
     orders=[*bought(12, "cotton-m", "belt"), *bought(40, "scarf")],
-    customers=[customer("thrifty", preferences=Preferences(max_step=1.2))],
+    customers=[
+        customer("thrifty", preferences=Preferences(max_step=1.2)),
+        customer("willing", consents=Consents(email=True)),
+    ],
+    placed=[
+        order("paid", ("cotton-m", 50_00), customer_id="willing"),
+        order("paid-by-a-stranger", ("cotton-m", 50_00), customer_id="never-asked"),
+    ],
     baskets=[
         basket("added", ("cotton-m", 50_00)),
         basket("looked-at", viewing=Viewing("cotton-m", 50_00)),
@@ -85,6 +92,20 @@ def test_trousers_in_the_basket_are_upsold_as_long_as_it_is_a_basket(told: Told)
 
     assert (answer.timing, answer.order_id) == ("in_basket", None)
     assert told.upsell("added").sku == "wool-m"
+
+
+@pytest.mark.scenario("S23")
+def test_trousers_that_are_paid_are_not_upsold_and_the_answer_says_why(told: Told) -> None:
+    answer = told.answers["paid"]
+
+    assert (answer.timing, answer.order_id, answer.customer_id) == ("post_purchase", "paid", "willing")
+    assert told.offered("paid") == ["belt"]
+    assert told.codes("paid")["wool-m"] == "WRONG_TIMING"
+
+
+@pytest.mark.scenario("S23")
+def test_who_agreed_to_nothing_hears_nothing_after_the_order(told: Told) -> None:
+    assert "paid-by-a-stranger" not in told.answers
 
 
 @pytest.mark.scenario("S35")

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from tests.scenarios.events import basket, bought, product
+from stream.events import Consents
+from tests.scenarios.events import basket, bought, customer, order, product
 from tests.scenarios.sector import Sector, Told
 
 SECTOR = Sector(
@@ -29,6 +30,8 @@ SECTOR = Sector(
         product("templates", 9_00, kind="service", category="templates"),
     ],
     orders=[*bought(20, "editor-light", "templates"), *bought(40, "fonts")],
+    customers=[customer("team", consents=Consents(email=True))],
+    placed=[order("paid", ("editor-light", 10_00), customer_id="team")],
     baskets=[basket("light", ("editor-light", 10_00)), basket("pro", ("editor-pro", 14_00))],
 )
 
@@ -43,3 +46,9 @@ def test_light_is_answered_with_pro_and_what_goes_with_it(told: Told) -> None:
 def test_who_takes_pro_is_not_offered_light(told: Told) -> None:
     assert told.offered("pro", "upsell") == []
     assert "editor-light" not in told.offered("pro")
+
+
+@pytest.mark.scenario("S24")
+def test_a_subscription_is_upsold_after_it_was_taken_out(told: Told) -> None:
+    assert told.upsell("paid").sku == "editor-pro"
+    assert told.answers["paid"].order_id == "paid"

@@ -14,14 +14,14 @@ from jsonschema import Draft202012Validator, FormatChecker
 from jsonschema.exceptions import ValidationError
 
 from stream import contracts, topics
-from stream.channels import BASKETS, CHANNELS, SUGGESTIONS, Channel
+from stream.channels import BASKETS, CHANNELS, ORDERS, SUGGESTIONS, Channel
 from stream.cloudevents import OutputHeaders
 from stream.codec import decode, encode, occurred_ms
 from stream.contracts.asyncapi import asyncapi
 from stream.contracts.json_schema import json_schema, schema_file
 from stream.contracts.text import json_text, yaml_text
 from stream.dead_letters import OUR_HEADERS
-from stream.events import BasketUpdated, Suggestion, SuggestionFeedback
+from stream.events import BasketUpdated, OrderPlaced, Suggestion, SuggestionFeedback
 from stream.identity import offer_id, suggestion_id
 from tests.broken_records import BROKEN, ODD_IDS, basket, line
 
@@ -118,6 +118,17 @@ def test_the_ids_of_the_examples_are_derived_as_ours_are() -> None:
     for offer in answer.offers:
         assert offer.offer_id == offer_id(answer.suggestion_id, offer.kind, offer.sku, offer.replaces_sku)
     assert (feedback.suggestion_id, feedback.offer_id) == (answer.suggestion_id, answer.offers[0].offer_id)
+
+
+def test_the_answer_to_an_order_has_an_id_derived_from_the_order() -> None:
+    placed = example("order-placed.web.json", OrderPlaced)
+    answer = example("suggestions.after-an-order.json", Suggestion)
+
+    at_ms = occurred_ms(placed.occurred_at)
+    assert answer.suggestion_id == suggestion_id(ORDERS.topic, placed.order_id, placed.event_id, at_ms)
+    assert (answer.order_id, answer.cause.event_id) == (placed.order_id, placed.event_id)
+    for offer in answer.offers:
+        assert offer.offer_id == offer_id(answer.suggestion_id, offer.kind, offer.sku)
 
 
 def test_every_rung_of_the_examples_ladder_names_every_feature() -> None:
