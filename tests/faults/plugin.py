@@ -108,7 +108,15 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) ->
                 rotation=item.get_closest_marker("rotation") is not None,
             )
         )
+        _write_report(item.config)
     return report
+
+
+def _write_report(config: pytest.Config) -> None:
+    """After every round, so that a run that is cut short has told what it found."""
+    if config.option.fault_report is not None:
+        rounds = [one._asdict() for one in config.stash[ROUNDS]]
+        config.option.fault_report.write_text(json.dumps(rounds, indent=1) + "\n")
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
@@ -119,5 +127,4 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
     for line in table(rows_of(rounds)):
         terminalreporter.write_line(line)
     if config.option.fault_report is not None:
-        config.option.fault_report.write_text(json.dumps([r._asdict() for r in rounds], indent=1) + "\n")
         terminalreporter.write_line(f"written to {config.option.fault_report}")
