@@ -1,0 +1,30 @@
+"""The table of rows: what it says of green and red rounds."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from tests.faults.report import Round, read_rounds, rows_of, table
+
+
+def one(row: int, test: str, number: int, passed: bool, **measured: Any) -> Round:
+    return Round(row, test, number, 7, passed, 1.5, measured, "" if passed else "I1 does not hold", False)
+
+
+def test_a_row_tells_rounds_seeds_and_sums_and_every_red_round_its_reason(tmp_path: Path) -> None:
+    rounds = [
+        one(4, "test_a_zombie", 1, True, records=10, caught_up_s=2.5, suggestions_twice=1),
+        one(4, "test_a_zombie", 2, False, records=20, caught_up_s=1.5),
+        one(1, "test_killed", 1, True),
+    ]
+    path = tmp_path / "report.json"
+    path.write_text(json.dumps([r._asdict() for r in rounds]))
+    lines = table(rows_of(read_rounds([path])))
+
+    assert [line.split("|")[1].strip() for line in lines[:4]] == ["row", "-" * 3, "1", "4"]
+    cells = [cell.strip() for cell in lines[3].strip("|").split("|")]
+    assert cells == ["4", "a zombie", "2", "1", "7", "30", "2.5 s", "1", "0"]
+    assert "2 of 3 rounds green, 2 rows of the matrix" in lines
+    assert lines[-1] == "red: row 4, test_a_zombie, round 2, seed 7: I1 does not hold"
