@@ -65,7 +65,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 def _runs(config: pytest.Config, item: pytest.Item, chosen: set[int]) -> bool:
     if FIXTURE not in getattr(item, "fixturenames", ()):
-        return True
+        return not chosen or row_of(item) in chosen
     only = getattr(config.option, "replay_only", None)
     if only is not None and name_of(item) != only[0]:
         return False
@@ -92,8 +92,9 @@ def name_of(item: pytest.Item) -> str:
 def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> Any:
     report: pytest.TestReport = yield
     measured: dict[str, Any] = item.stash.get(MEASURED, {})
-    if FIXTURE in getattr(item, "fixturenames", ()) and (report.when == "call" or report.failed):
-        params: Any = item.callspec.params if isinstance(item, pytest.Function) else {}
+    counts = FIXTURE in getattr(item, "fixturenames", ()) or row_of(item)
+    if counts and (report.when == "call" or report.failed):
+        params: Any = item.callspec.params if hasattr(item, "callspec") else {}
         error = call.excinfo.exconly() if call.excinfo else ""
         item.config.stash[ROUNDS].append(
             Round(

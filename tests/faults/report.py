@@ -5,6 +5,7 @@ python -m tests.faults.report REPORT.json [MORE.json ...]
 
 from __future__ import annotations
 
+import argparse
 import json
 import sys
 from collections.abc import Iterable, Sequence
@@ -52,6 +53,7 @@ class Row(NamedTuple):
         return max((float(r.measured.get(fact, 0)) for r in self.rounds), default=0.0)
 
 
+BEGIN, END = "<!-- rows -->", "<!-- end of rows -->"
 HEADS = ("row", "test", "rounds", "green", "seeds", "records", "caught up", "twice", "MiB")
 
 
@@ -104,5 +106,25 @@ def read_rounds(paths: Iterable[Path]) -> list[Round]:
     return [Round(**one) for path in paths for one in json.loads(path.read_text())]
 
 
+def put_into(page: Path, lines: Sequence[str]) -> None:
+    """Put the table between the page's marks, in place of the one that is there."""
+    before, rest = page.read_text().split(BEGIN)
+    _, after = rest.split(END)
+    page.write_text(f"{before}{BEGIN}\n{chr(10).join(lines)}\n{END}{after}")
+
+
+def main(arguments: Sequence[str]) -> None:
+    """Print the table of the reports, or put it into a page."""
+    parser = argparse.ArgumentParser(prog="python -m tests.faults.report")
+    parser.add_argument("reports", nargs="+", type=Path)
+    parser.add_argument("--into", type=Path, metavar="PAGE")
+    given = parser.parse_args(arguments)
+    lines = table(rows_of(read_rounds(given.reports)))
+    if given.into is None:
+        sys.stdout.write("\n".join(lines) + "\n")
+    else:
+        put_into(given.into, lines)
+
+
 if __name__ == "__main__":
-    sys.stdout.write("\n".join(table(rows_of(read_rounds(map(Path, sys.argv[1:]))))) + "\n")
+    main(sys.argv[1:])

@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from tests.faults.report import Round, read_rounds, rows_of, table
+from tests.faults.report import Round, main, read_rounds, rows_of, table
 
 
 def one(row: int, test: str, number: int, passed: bool, **measured: Any) -> Round:
@@ -28,3 +28,14 @@ def test_a_row_tells_rounds_seeds_and_sums_and_every_red_round_its_reason(tmp_pa
     assert cells == ["4", "a zombie", "2", "1", "7", "30", "2.5 s", "1", "0"]
     assert "2 of 3 rounds green, 2 rows of the matrix" in lines
     assert lines[-1] == "red: row 4, test_a_zombie, round 2, seed 7: I1 does not hold"
+
+
+def test_the_table_takes_the_place_of_the_one_before(tmp_path: Path) -> None:
+    page, report = tmp_path / "page.md", tmp_path / "report.json"
+    page.write_text("before\n<!-- rows -->\nold\n<!-- end of rows -->\nafter\n")
+    report.write_text(json.dumps([one(1, "test_killed", 1, True)._asdict()]))
+    main([str(report), "--into", str(page)])
+    text = page.read_text()
+
+    assert text.startswith("before\n<!-- rows -->\n| row |")
+    assert text.endswith("1 of 1 rounds green, 1 rows of the matrix\n<!-- end of rows -->\nafter\n")
