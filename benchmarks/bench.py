@@ -14,7 +14,17 @@ from benchmarks.latency import LatencyRun, latency_at
 from benchmarks.marks import Rates
 from benchmarks.order_job import OrderLog, first_orders, pairs_of
 from benchmarks.plan import Plan
-from benchmarks.rounds import LONG, SHORT, Contest, Rate, Stage, basket_contest, order_contest, take_turns
+from benchmarks.rounds import (
+    LONG,
+    SHORT,
+    Contest,
+    Rate,
+    Stage,
+    basket_contest,
+    decision_contest,
+    order_contest,
+    take_turns,
+)
 from benchmarks.shop import LINES_OF_AN_ORDER, Shop, shop_of_today
 from stream.embedded.choice import chosen_broker
 from stream.embedded.redis import embedded_redis
@@ -23,7 +33,9 @@ from stream.history.datasets import load_history
 from stream.publisher import Outgoing
 
 RAW_AND_STOCK = ("raw-getmany", "transport", "faust-for", "faust-take", "raw-batch-echo", "raw-record-echo")
-NAMES = (*RAW_AND_STOCK, "basket-job", "order-job", "real-orders", "redis-zincrby", "latency")
+DECISIONS = {"decisions-small": 1_000, "decisions-large": 1_000_000}
+"""The decision core over catalogues of so many SKUs."""
+NAMES = (*RAW_AND_STOCK, *DECISIONS, "basket-job", "order-job", "real-orders", "redis-zincrby", "latency")
 
 REDIS_OPTIONS = {
     # Everything is logged and synced once a second; but rewriting that log would take a core for seconds, in
@@ -66,6 +78,9 @@ class Bench:
     async def rates(self) -> dict[str, list[Rate]]:
         """Fill what has to be filled, then let everybody take turns."""
         contests = await self._raw_and_stock()
+        for name, skus in DECISIONS.items():
+            if name in self._wanted:
+                contests[name] = decision_contest(skus, self._stage.folder)
         if self._wanted & {"basket-job", "latency"}:
             self._progress("counting the orders and products that baskets are answered from")
             await self._front.open(self._shop, self._stage.plan)

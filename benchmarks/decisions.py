@@ -1,26 +1,27 @@
 """Speed of the decision core on seeded synthetic data: microseconds a basket, by batch size.
 
-    python benchmarks/decisions.py [--json PATH] [--skus N] [--baskets N] [--seed N] [--no-ladders]
+    python -m benchmarks.decisions [--skus N] [--baskets N] [--seed N] [--no-ladders] [--stages]
 
-A raw msgspec decode of the same baskets runs beside it as the measure of the machine. The data: 100,000
-SKUs, 50 weighted partners each, baskets of 4 lines, all products in the catalogue, 5 offers with reasons;
-one product in ten stands in a range of four rungs. Encoding is not part of the figures.
+A raw msgspec decode of the same baskets runs beside it as the measure of the machine. The data: 50 weighted partners a
+SKU, baskets of 4 lines, popular products in more of both, all products in the catalogue, 5 offers with reasons; one
+product in ten stands in a range of four rungs. Encoding is not part of the figures. One JSON line on stdout.
 """
 
 from __future__ import annotations
 
 import argparse
 import gc
-import json
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import Any
 
 import msgspec
 import numpy as np
+import numpy.typing as npt
+from msgspec import Struct
 
+from benchmarks.child import collect_seldom
 from stream.decisions.arrange import arrange, finish
 from stream.decisions.assortment import Assortment
 from stream.decisions.candidates import consider
@@ -36,7 +37,9 @@ from stream.decisions.views import Views, line_view
 from stream.events import BasketUpdated, Line
 
 NOW_MS = 1_770_000_000_000
-PARTNERS, LINES, BATCHES, ROUNDS = 50, 4, (1, 10, 100, 500), 5
+PARTNERS, LINES, BATCHES, ROUNDS = 50, 4, (1, 10, 100, 500), 7
+SKEW = 4
+"""Power of a uniform draw that makes a SKU's place: a tenth of the SKUs make more than half of the lines."""
 
 
 def products(skus: Sequence[str], rng: np.random.Generator, ladders: bool) -> list[Product]:
@@ -57,33 +60,31 @@ def products(skus: Sequence[str], rng: np.random.Generator, ladders: bool) -> li
     ]
 
 
-def rows(count: int, rng: np.random.Generator, policy: Policy) -> tuple[list[NeighbourRow], float]:
-    """Rows of all SKUs, and the microseconds one took to make in reads of 500 lists."""
+def rows(
+    wanted: Sequence[int], count: int, rng: np.random.Generator, policy: Policy
+) -> dict[int, NeighbourRow]:
+    """Rows of the wanted SKUs of so many."""
     orders = np.maximum(200, (200_000 / (1 + np.arange(count)) ** 0.5).astype(np.int64))
-    made: list[NeighbourRow] = []
-    spent = 0.0
-    for start in range(0, count, 500):
-        own = orders[start : start + 500]
-        partners = rng.integers(0, count, (len(own), PARTNERS)).astype(np.int32)
-        counts = -np.sort(-rng.integers(3, 90, (len(own), PARTNERS)), axis=1)
+    made: dict[int, NeighbourRow] = {}
+    for start in range(0, len(wanted), 500):
+        items = np.array(wanted[start : start + 500])
+        partners = picks(rng, (len(items), PARTNERS), count).astype(np.int32)
+        counts = -np.sort(-rng.integers(3, 90, (len(items), PARTNERS)), axis=1)
         bounds = np.arange(0, partners.size + 1, PARTNERS)
-        began = time.process_time()
-        made += neighbour_rows(
-            np.arange(start, start + len(own)),
-            own,
-            bounds,
-            partners.ravel(),
-            counts.ravel(),
-            orders[partners.ravel()],
-            10**9,
-            policy,
-        )
-        spent += time.process_time() - began
-    return made, spent / count * 1e6
+        flat = partners.ravel()
+        row = neighbour_rows(items, orders[items], bounds, flat, counts.ravel(), orders[flat], 10**9, policy)
+        made.update(zip(items.tolist(), row, strict=True))
+    return made
+
+
+def picks(rng: np.random.Generator, shape: tuple[int, int], count: int) -> npt.NDArray[np.int64]:
+    """Places of SKUs, popular ones more often; which SKU has which place was never sorted in memory."""
+    places = (rng.random(shape) ** SKEW * count).astype(np.int64)
+    return places * 7_919 % count
 
 
 def events(skus: Sequence[str], count: int, rng: np.random.Generator) -> list[bytes]:
-    picks = (rng.random((count, LINES)) ** 2 * len(skus)).astype(int).tolist()
+    chosen = picks(rng, (count, LINES), len(skus)).tolist()
     prices = rng.integers(100, 50_000, (count, LINES)).tolist()
     return [
         msgspec.json.encode(
@@ -96,7 +97,7 @@ def events(skus: Sequence[str], count: int, rng: np.random.Generator) -> list[by
                 "lines": [Line(skus[p], 1, price) for p, price in zip(of, paid, strict=True)],
             }
         )
-        for n, (of, paid) in enumerate(zip(picks, prices, strict=True))
+        for n, (of, paid) in enumerate(zip(chosen, prices, strict=True))
     ]
 
 
@@ -110,22 +111,15 @@ def basket(event: BasketUpdated) -> Basket:
     )
 
 
-def best_of(run: Callable[[], object], baskets: int) -> float:
-    """Microseconds a basket of the quickest round: the others measure the neighbours on the machine."""
-    spent = []
+def best_of(run: Callable[[int], object], batches: int, size: int) -> float:
+    """Microseconds a basket, each batch at its quickest: the other rounds measure the machine's neighbours."""
+    quickest = [float("inf")] * batches
     for _ in range(ROUNDS):
-        began = time.process_time()
-        run()
-        spent.append(time.process_time() - began)
-    return min(spent) / baskets * 1e6
-
-
-def in_batches(baskets: Sequence[Basket], size: int, views: Views, policy: Policy) -> Callable[[], None]:
-    def run() -> None:
-        for start in range(0, len(baskets), size):
-            decide_batch(baskets[start : start + size], views, policy, NOW_MS)
-
-    return run
+        for number in range(batches):
+            began = time.perf_counter()
+            run(number)
+            quickest[number] = min(quickest[number], time.perf_counter() - began)
+    return sum(quickest) / (batches * size) * 1e6
 
 
 def stages(baskets: Sequence[Basket], views: Views, policy: Policy) -> dict[str, float]:
@@ -133,10 +127,10 @@ def stages(baskets: Sequence[Basket], views: Views, policy: Policy) -> dict[str,
     spent: dict[str, float] = {}
 
     def timed(name: str, began: float, result: Any) -> Any:
-        spent[name] = spent.get(name, 0.0) + time.process_time() - began
+        spent[name] = spent.get(name, 0.0) + time.perf_counter() - began
         return result
 
-    now = time.process_time
+    now = time.perf_counter
     for start in range(0, len(baskets), 500):
         batch = baskets[start : start + 500]
         considered = timed("consider", now(), [consider(one, views, policy, NOW_MS) for one in batch])
@@ -155,65 +149,87 @@ def stages(baskets: Sequence[Basket], views: Views, policy: Policy) -> dict[str,
     return {name: seconds / len(baskets) * 1e6 for name, seconds in spent.items()}
 
 
-def measure(skus_count: int, baskets_count: int, seed: int, ladders: bool) -> dict[str, object]:
+class Cost(Struct, frozen=True):
+    """Microseconds a basket: of a raw decode, and of a decision by batch size."""
+
+    skus: int
+    offers_a_basket: float
+    decode_us: float
+    decide_us: dict[int, float]
+    stages_us: dict[str, float] = {}
+
+
+def shop(skus_count: int, baskets_count: int, seed: int, ladders: bool) -> tuple[Views, list[bytes]]:
+    """Views in which every line of the baskets is known, and the baskets."""
     rng, policy = np.random.default_rng(seed), Policy()
     skus = [f"SKU-{n:07d}" for n in range(skus_count)]
     catalogue = products(skus, rng, ladders)
-    learned, row_us = rows(skus_count, rng, policy)
     by_range: dict[str, list[Product]] = {}
-    for product in catalogue:
-        if product.range_id is not None:
-            by_range.setdefault(product.range_id, []).append(product)
     assortment = Assortment()
     for product in catalogue:
         assortment.add(product)
+        if product.range_id is not None:
+            by_range.setdefault(product.range_id, []).append(product)
+    raw = events(skus, baskets_count, rng)
+    decode = msgspec.json.Decoder(BasketUpdated).decode
+    number = {sku: n for n, sku in enumerate(skus)}
+    ranged = [product for of in by_range.values() for product in of]
+    held = {line.sku for one in raw for line in decode(one).lines} | {product.sku for product in ranged}
+    wanted = sorted(number[sku] for sku in held)
+    learned = rows(wanted, skus_count, rng, policy)
     views = Views(
-        lines={
-            sku: line_view(n, row, None, product)
-            for n, (sku, row, product) in enumerate(zip(skus, learned, catalogue, strict=True))
-        },
+        lines={skus[n]: line_view(n, learned[n], None, catalogue[n]) for n in wanted},
         skus=skus,
         assortment=assortment,
         ladders={name: build_ladder(of, policy) for name, of in by_range.items()},
     )
-    raw = events(skus, baskets_count, rng)
+    return views, raw
+
+
+def measure(
+    skus_count: int, baskets_count: int, seed: int, *, ladders: bool = True, with_stages: bool = False
+) -> Cost:
+    """Make the shop and time it."""
+    views, raw = shop(skus_count, baskets_count, seed, ladders)
     decode = msgspec.json.Decoder(BasketUpdated).decode
     baskets = [basket(decode(one)) for one in raw]
+    collect_seldom()
     gc.freeze()  # as a worker does with its caches
-    decisions = decide_batch(baskets, views, policy, NOW_MS)
-    return {
-        "skus": skus_count,
-        "ladders": ladders,
-        "baskets": baskets_count,
-        "offers_a_basket": sum(len(d.offers) for d in decisions) / baskets_count,
-        "upsells_a_basket": sum(d.offers[0].kind == "upsell" for d in decisions if d.offers) / baskets_count,
-        "msgspec_decode_us": best_of(lambda: deque(map(decode, raw), maxlen=0), baskets_count),
-        "decide_us": {
-            str(size): best_of(
-                in_batches(baskets[: size * 40], size, views, policy), len(baskets[: size * 40])
-            )
-            for size in BATCHES
-        },
-        "stage_us_at_500": stages(baskets, views, policy),
-        "make_row_us": row_us,
-    }
+    decisions = decide_batch(baskets, views, views.policy, NOW_MS)
+
+    def decided(size: int) -> float:
+        batches = min(baskets_count // size, 20)
+        return best_of(
+            lambda n: decide_batch(baskets[n * size : (n + 1) * size], views, views.policy, NOW_MS),
+            *(batches, size),
+        )
+
+    return Cost(
+        skus=skus_count,
+        offers_a_basket=sum(len(d.offers) for d in decisions) / baskets_count,
+        decode_us=best_of(
+            lambda n: deque(map(decode, raw[n * 500 : (n + 1) * 500]), maxlen=0), baskets_count // 500, 500
+        ),
+        decide_us={size: decided(size) for size in BATCHES},
+        stages_us=stages(baskets, views, views.policy) if with_stages else {},
+    )
 
 
 def main() -> None:
+    """Measure, and print one JSON line."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--json", type=Path)
     parser.add_argument("--skus", type=int, default=100_000)
     parser.add_argument("--baskets", type=int, default=10_000)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--no-ladders", action="store_true", help="no product stands in a range")
+    parser.add_argument("--stages", action="store_true", help="what each stage of a decision costs as well")
     given = parser.parse_args()
-    result = measure(given.skus, given.baskets, given.seed, not given.no_ladders)
-    text = json.dumps(result, indent=2)
-    print(text)
-    if given.json:
-        given.json.write_text(text + "\n")
+    cost = measure(
+        given.skus, given.baskets, given.seed, ladders=not given.no_ladders, with_stages=given.stages
+    )
+    print(msgspec.json.encode(cost).decode())
 
 
 if __name__ == "__main__":

@@ -41,6 +41,12 @@ def marks(rates: Rates) -> list[Mark]:
             1 / 3,
             _ratio(median_of(rates, "basket-job"), median_of(rates, "raw-batch-echo")),
         ),
+        Mark("20 us / a decision in batches of 500", 1.0, _ratio(20.0, _quickest(rates, "decisions-small"))),
+        Mark(
+            "a decision over 1,000 SKUs / over 1,000,000",
+            0.85,
+            _ratio(_quickest(rates, "decisions-small"), _quickest(rates, "decisions-large")),
+        ),
         Mark(
             "order job, directed pairs / redis-benchmark ZINCRBY",
             0.5,
@@ -53,6 +59,12 @@ def median_of(rates: Rates, name: str, field: str = "per_s") -> float | None:
     """The median over the rounds of a rate, or of what it says besides; None when it was not measured."""
     given = [rate.per_s if field == "per_s" else rate.more[field] for rate in rates.get(name, ())]
     return median(given) if given else None
+
+
+def _quickest(rates: Rates, name: str) -> float | None:
+    """CPU microseconds an event in the best round: this is no contest for a machine, but what the code costs."""
+    spent = [rate.cpu_us[0] for rate in rates.get(name, ()) if rate.cpu_us is not None]
+    return min(spent, default=None)
 
 
 def _committed(rates: Rates) -> float | None:

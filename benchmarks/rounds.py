@@ -12,6 +12,7 @@ from msgspec import Struct
 from benchmarks.backlog import fill, make_topic, seconds_until_committed, topic_ends
 from benchmarks.basket_job import Shopfront
 from benchmarks.child import Task, running
+from benchmarks.decisions import Cost
 from benchmarks.drain import Drained
 from benchmarks.order_job import OrderLog
 from benchmarks.plan import Plan
@@ -21,6 +22,7 @@ from stream.embedded.redis import RedisServer
 from stream.publisher import Outgoing
 
 LONG, SHORT, ECHOED = "long", "short", "echoed"
+BATCH_OF_DECISIONS = 500
 
 
 class Rate(Struct, frozen=True, omit_defaults=True):
@@ -82,6 +84,20 @@ class Stage:
     async def redis_rate(self, number: int) -> Rate:
         """redis-benchmark."""
         return Rate(await zincrby_per_s(self.redis, self.plan.redis_operations))
+
+
+def decision_contest(skus: int, folder: Path) -> Contest:
+    """The decision core alone, over a catalogue of so many SKUs, with a raw decode of the same baskets beside it."""
+
+    async def contest(number: int) -> Rate:
+        name = f"decisions-{skus}"
+        async with running(name, ["benchmarks.decisions", "--skus", str(skus)], folder) as child:
+            cost = await child.says(Cost)
+        us = cost.decide_us[BATCH_OF_DECISIONS]
+        more = {"decode_us": cost.decode_us, "alone_us": cost.decide_us[1]}
+        return Rate(1e6 / us, cpu_us=(us,), more=more)
+
+    return contest
 
 
 def basket_contest(front: Shopfront) -> Contest:

@@ -40,6 +40,17 @@ def test_the_order_job_is_held_to_its_pairs() -> None:
     assert (mark.value, mark.reached) == (0.5, True)
 
 
+def test_a_decision_is_held_to_twenty_microseconds_and_to_a_small_shops() -> None:
+    rates = {
+        "decisions_small": [Rate(1.0, cpu_us=(25.0,)), Rate(1.0, cpu_us=(16.0,))],
+        "decisions_large": [Rate(1.0, cpu_us=(20.0,))],
+    }
+
+    assert _mark("20 us", **rates).value == 1.25
+    flat = _mark("a decision over", **rates)
+    assert (flat.value, flat.reached) == (0.8, False)
+
+
 def test_one_commit_that_never_came_misses_the_mark() -> None:
     mark = _mark("runs whose", transport=[Rate(1.0, committed=True), Rate(1.0, committed=False)])
 
@@ -47,4 +58,4 @@ def test_one_commit_that_never_came_misses_the_mark() -> None:
 
 
 def test_what_was_not_measured_is_neither_reached_nor_missed() -> None:
-    assert [mark.reached for mark in marks({"transport": [Rate(1.0)]})] == [None] * 5
+    assert [mark.reached for mark in marks({"transport": [Rate(1.0)]})] == [None] * 7
