@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 import msgspec
@@ -57,6 +57,25 @@ class Customers:
                     tier = profile.tier_override
                 known[name] = Known(tier, profile)
         return known
+
+    async def profiles(self, names: Iterable[str]) -> dict[str, CustomerUpdated]:
+        """The profiles of those customers that have one. One round trip, half of what `known` asks."""
+        by_tag: dict[int, list[tuple[str, bytes]]] = {}
+        for name in names:
+            ident = customer_id(name)
+            by_tag.setdefault(tag_of(ident, self._tags), []).append((name, ident))
+        answers = await self._store.commands(
+            [
+                ("HMGET", self._keys.profiles(tag), *(ident for _, ident in mine))
+                for tag, mine in by_tag.items()
+            ]
+        )
+        return {
+            name: _profile(raw[POSITION_BYTES:])
+            for mine, found in zip(by_tag.values(), answers, strict=True)
+            for (name, _), raw in zip(mine, found, strict=True)
+            if raw and len(raw) > POSITION_BYTES
+        }
 
     async def earned_tiers(self, names: Sequence[str]) -> dict[str, str]:
         """The tier each customer's spend makes, whatever was set by hand."""

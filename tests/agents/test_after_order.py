@@ -131,7 +131,7 @@ async def test_an_answer_names_the_order_and_is_of_use_for_a_day(tables: Tables)
 
 async def test_only_what_was_counted_is_answered(tables: Tables) -> None:
     till = Till()
-    orders = [(placed(verdict.value, "willing"), verdict) for verdict in Verdict]
+    orders = [(placed(verdict.value, "willing", n), verdict) for n, verdict in enumerate(Verdict)]
 
     await answer_orders(wiring(tables, till), orders, "consented")
 
