@@ -20,6 +20,11 @@ class Tally:
         if count:
             self.counts[name] += count
 
+    def set(self, name: str, count: int) -> None:
+        """Take over a number that is counted elsewhere."""
+        if count:
+            self.counts[name] = count
+
     def report(self) -> None:
         """Log the counts, if any changed since the last report."""
         if self.counts != self._reported:

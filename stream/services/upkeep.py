@@ -35,6 +35,7 @@ class Upkeep:
             await self._deliver_leftovers()
         except (StateUnavailable, Superseded) as exc:
             logger.warning("upkeep waits: %s", exc)
+        self._wiring.tally.set("skus.first seen", self._wiring.tables.dictionary.written)
         self._wiring.tally.report()
 
     def _owners(self) -> list[Owner]:

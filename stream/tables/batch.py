@@ -142,7 +142,7 @@ class FencedBatch:
     def _keys_of(self, tag: int, sku: bytes) -> tuple[bytes, bytes]:
         made = self._sku_keys.get(sku)
         if made is None:
-            if len(self._sku_keys) > 1 << 18:
+            if len(self._sku_keys) > 1 << 17:
                 self._sku_keys.clear()
             made = (self._keys.partners(tag, sku), self._keys.packed(tag, sku))
             self._sku_keys[sku] = made

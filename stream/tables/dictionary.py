@@ -8,13 +8,18 @@ from stream.tables.ids import sku_id, tag_of
 from stream.tables.keys import Keys
 from stream.tables.store import Command, Store
 
+MOST_CACHED = 200_000
+"""SKUs a worker remembers before it starts afresh: about 170 bytes each with names of 16 characters."""
+
 
 class Dictionary:
-    """SKU ids and SKUs. What this worker has seen it does not ask again."""
+    """SKU ids and SKUs. What this worker has seen lately it does not ask again."""
 
     def __init__(self, store: Store, keys: Keys, tags: int) -> None:
         self._store, self._keys, self._tags = store, keys, tags
         self._skus: dict[bytes, str] = {}
+        self.written = 0
+        """SKUs this worker was the first to write down: many in a short time are a flood of made-up ones."""
 
     def forget(self) -> None:
         """Ask the tables again: they may have lost what was written down."""
@@ -22,6 +27,7 @@ class Dictionary:
 
     async def remember(self, skus: Iterable[str]) -> set[str]:
         """Write the new ones down; returns those whose id already stands for another SKU."""
+        self._make_room()
         new: dict[int, list[str]] = {}
         collisions = set()
         for sku in sorted(set(skus)):
@@ -38,8 +44,7 @@ class Dictionary:
             commands.append(("HMGET", key, *map(sku_id, mine)))
         answers = iter(await self._store.commands(commands))
         for mine in new.values():
-            for _ in mine:
-                next(answers)
+            self.written += sum(int(next(answers)) for _ in mine)
             for sku, held_now in zip(mine, next(answers), strict=True):
                 self._skus[sku_id(sku)] = held_now.decode()
                 if held_now.decode() != sku:
@@ -48,9 +53,12 @@ class Dictionary:
 
     async def names(self, idents: Sequence[bytes]) -> dict[bytes, str]:
         """The SKU of each id; an id nobody wrote down is left out."""
+        self._make_room()
+        asked = dict.fromkeys(idents)
+        found = {ident: self._skus[ident] for ident in asked if ident in self._skus}
         unknown: dict[int, list[bytes]] = {}
-        for ident in dict.fromkeys(idents):
-            if ident not in self._skus:
+        for ident in asked:
+            if ident not in found:
                 unknown.setdefault(tag_of(ident, self._tags), []).append(ident)
         answers = await self._store.commands(
             [("HMGET", self._keys.skus(tag), *mine) for tag, mine in unknown.items()]
@@ -58,5 +66,9 @@ class Dictionary:
         for mine, held in zip(unknown.values(), answers, strict=True):
             for ident, sku in zip(mine, held, strict=True):
                 if sku is not None:
-                    self._skus[ident] = sku.decode()
-        return {ident: self._skus[ident] for ident in idents if ident in self._skus}
+                    found[ident] = self._skus[ident] = sku.decode()
+        return found
+
+    def _make_room(self) -> None:
+        if len(self._skus) > MOST_CACHED:
+            self._skus.clear()

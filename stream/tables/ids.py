@@ -10,7 +10,7 @@ ALL_ORDERS = bytes(SKU_BYTES)
 """The id under which the number of all counted orders is kept, beside the order counts of SKUs."""
 
 
-@lru_cache(maxsize=1 << 20)
+@lru_cache(maxsize=1 << 17)
 def sku_id(sku: str) -> bytes:
     """The leading 8 bytes of the SKU's BLAKE2b digest.
 

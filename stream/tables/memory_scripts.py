@@ -208,8 +208,12 @@ def _top_partners(data: Data, keys: Keys, args: Args) -> list[bytes]:
             ranked = sorted(((score, m) for m, score in data.get(partners, {}).items()), reverse=True)
             best = [(m, score) for score, m in ranked[: int(args[0])] if score > 0]
             orders = max(0, int(data.get(keys[0], {}).get(ident, b"0")))
-            data[packed] = struct.pack(">I", orders) + b"".join(m + struct.pack(">I", s) for m, s in best)
-        answers.append(data[packed])
+            fresh = struct.pack(">I", orders) + b"".join(m + struct.pack(">I", s) for m, s in best)
+            answers.append(fresh)
+            if best:
+                data[packed] = fresh
+        else:
+            answers.append(data[packed])
     return answers
 
 

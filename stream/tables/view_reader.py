@@ -21,8 +21,10 @@ from stream.tables.neighbours import unpack
 from stream.tables.tables import Tables
 from stream.tables.view_cache import NEVER, Items, PartnerList, ViewCache, distinct
 
-MOST_CACHED = 250_000
-"""SKUs a worker remembers before it starts afresh: about a kilobyte each."""
+MOST_CACHED = 200_000
+"""SKUs a worker remembers before it starts afresh: about 400 bytes each."""
+MOST_LISTS = 50_000
+"""Partner lists it remembers before it starts afresh: up to 3 kB each."""
 
 
 @dataclass(eq=False, slots=True)
@@ -87,7 +89,8 @@ class ViewReader:
         return mine.views
 
     async def _read(self, baskets: Sequence[Basket], now_s: float) -> Views:
-        if self._afresh or len(self._cache.skus) > MOST_CACHED or self._policy is not self._next_policy:
+        full = len(self._cache.skus) > MOST_CACHED or len(self._cache.lists) > MOST_LISTS
+        if full or self._afresh or self._policy is not self._next_policy:
             self._cache, self._policy = self._empty_cache(), self._next_policy
             self._versions_read_s, self._afresh = NEVER, False
             self._complements = Complements(self._policy)

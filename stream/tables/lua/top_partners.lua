@@ -13,8 +13,9 @@ for i = 2, #ARGV do
       if count > 0 then parts[#parts + 1] = best[j] .. struct.pack('>I4', count) end
     end
     list = table.concat(parts)
-    -- A Redis that cannot write now (full memory, full disk) still answers.
-    redis.pcall('SET', packed, list)
+    -- A Redis that cannot write now (full memory, full disk) still answers. Nothing is kept of a SKU without partners: a
+    -- flood of made-up SKUs in baskets leaves no key behind.
+    if #parts > 1 then redis.pcall('SET', packed, list) end
   end
   answers[i - 1] = list
 end
