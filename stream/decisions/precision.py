@@ -54,6 +54,15 @@ def precision_weights(together: Integers, orders: Integers, fits: Sequence[Fit])
     return weights
 
 
+def supported(weights: Floats, together: Integers, min_together: int) -> Floats:
+    """The weights without those that speak for a neighbour the item hardly met.
+
+    `together[b, j]` are the orders that held the first item of neighbourhood b and its neighbour j. Below `min_together`
+    nothing is claimed; a weight that speaks against a neighbour claims nothing and stays.
+    """
+    return np.where(together[:, None, :] >= min_together, weights, np.minimum(weights, 0.0))
+
+
 def neighbourhood(item: int, partners: Sequence[int], heads: Sequence[int]) -> list[int]:
     """The item, its partners, and those of the shop's most ordered items that are not yet among them.
 

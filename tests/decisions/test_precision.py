@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from stream.decisions import hide_one, precision
-from stream.decisions.precision import MOST_HEADS, Fit, is_stale, neighbourhood, precision_weights
+from stream.decisions.precision import MOST_HEADS, Fit, is_stale, neighbourhood, precision_weights, supported
 from stream.decisions.scorers import FITS
 
 
@@ -59,6 +59,14 @@ def test_the_weights_of_a_neighbourhood_do_not_depend_on_its_company() -> None:
     for i in range(len(counts)):
         alone = precision_weights(together[i : i + 1], orders[i : i + 1], fits)
         assert alone[0].tobytes() == at_once[i].tobytes()
+
+
+def test_below_the_support_floor_a_weight_may_only_speak_against() -> None:
+    weights = np.array([[[0.4, 0.3, -0.2], [0.1, -0.1, 0.2]]])
+
+    floored = supported(weights, np.array([[3, 2, 0]]), 3)
+
+    assert floored.tolist() == [[[0.4, 0.0, -0.2], [0.1, -0.1, 0.0]]]
 
 
 def test_an_item_without_neighbours_has_no_weights() -> None:

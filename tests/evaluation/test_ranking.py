@@ -50,6 +50,8 @@ def by_hand(counts: PairCounts, scorer: Scorer, lines: list[int], bought: dict[i
                     counts.together(members)[None], counts.orders[members][None], [FITS[scorer.weights]]
                 )
                 weight = float(np.float32(weights[0, 0, members.index(item) - 1]))
+                if together < POLICY.min_together:
+                    weight = min(weight, 0.0)
         score += weight * share**scorer.exponent
     score += scorer.popular * share if item in heads else 0.0
     return score + scorer.own * bought.get(item, 0) / (bought.get(item, 0) + 2.0)
