@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+import time
+import uuid
 from collections.abc import Awaitable, Set
 from functools import partial
 from pathlib import Path
@@ -25,6 +27,7 @@ from stream.ops.watchdog import Sight, Watchdog
 from stream.positions import Source, TablePositions
 from stream.publisher import Publisher
 from stream.services.announcer import Announcer
+from stream.services.neighbour_fitter import NeighbourFitter
 from stream.services.policy_watch import PolicyWatch
 from stream.services.tier_changes import TierChanges
 from stream.services.upkeep import Upkeep
@@ -136,6 +139,7 @@ def create_app(settings: Settings) -> BasketApp:
     orders.register(app, app.wiring, answered=settings.answer_orders)
     _keep_up(app, tier_changes, settings.expiry_interval_s)
     _keep_policy(app, settings)
+    _fit(app)
     _watch_over(app, settings)
     return app
 
@@ -213,6 +217,16 @@ def _keep_policy(app: BasketApp, settings: Settings) -> None:
     @app.timer(interval=POLICY_INTERVAL_S)  # type: ignore[untyped-decorator]
     async def look_at_policy() -> None:
         watch.look()
+
+
+def _fit(app: BasketApp) -> None:
+    """Precision weights follow the counts, beside the agents."""
+    wiring = app.wiring
+    fitter = NeighbourFitter(wiring.tables, wiring.views.noted, wiring.tally, uuid.uuid4().hex)
+
+    @app.task  # type: ignore[untyped-decorator]
+    async def fit() -> None:
+        await _or_stop(app, fitter.run(lambda: time.time_ns() // 1_000_000))
 
 
 async def _or_stop(app: BasketApp, work: Awaitable[None]) -> None:

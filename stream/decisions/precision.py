@@ -10,8 +10,8 @@ often and never did are substitutes, and only an item that stands in the matrix 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Final, NamedTuple
+from collections.abc import Hashable, Sequence
+from typing import Final, NamedTuple, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -25,6 +25,10 @@ MOST_HEADS: Final = 20
 REFIT_ORDERS: Final = 2
 REFIT_SHARE: Final = 0.1
 """An item is fitted again when its orders changed by this many and by this share since."""
+
+
+T = TypeVar("T", bound=Hashable)
+"""An item, by number or by id."""
 
 
 class Fit(NamedTuple):
@@ -57,19 +61,19 @@ def precision_weights(together: Integers, orders: Integers, fits: Sequence[Fit])
 def supported(weights: Floats, together: Integers, min_together: int) -> Floats:
     """The weights without those that speak for a neighbour the item hardly met.
 
-    `together[b, j]` are the orders that held the first item of neighbourhood b and its neighbour j. Below `min_together`
-    nothing is claimed; a weight that speaks against a neighbour claims nothing and stays.
+    `together` are the orders that held both, in the last dimension. Below `min_together` nothing is claimed; a weight
+    that speaks against a neighbour claims nothing and stays.
     """
-    return np.where(together[:, None, :] >= min_together, weights, np.minimum(weights, 0.0))
+    return np.where(together >= min_together, weights, np.minimum(weights, 0.0))
 
 
-def neighbourhood(item: int, partners: Sequence[int], heads: Sequence[int]) -> list[int]:
+def neighbourhood(item: T, partners: Sequence[T], heads: Sequence[T]) -> list[T]:
     """The item, its partners, and those of the shop's most ordered items that are not yet among them.
 
     >>> neighbourhood(7, [3, 5], [5, 7, 9])
     [7, 3, 5, 9]
     """
-    held = {item, *partners}
+    held: set[T] = {item, *partners}
     return [item, *partners, *[head for head in heads if head not in held][:MOST_HEADS]]
 
 

@@ -1,8 +1,10 @@
 """The grid of scorers a shop is served by: what each adds up for a candidate.
 
 The score of candidate j is the sum over the lines of w(line -> j) * share_j ** exponent, plus `popular` * share_j
-if j is one of the shop's most ordered items, plus `own` * (how often this customer bought j). share_j is the share of
-all orders that hold j. Every term is a row of weights in whole numbers, as all rows are (`neighbours.FRACTION`).
+if j is one of the shop's most ordered items, plus `own` * (how often this customer bought j); share_j is the share of
+all orders that hold j. All terms are multiplied by orders ** exponent, which changes no ranking: what a line says then
+depends on no total, and is as large as what the baseline says. Every term is a row of weights in whole numbers, as all
+rows are (`neighbours.FRACTION`).
 
 No scorer wins everywhere: dense data wants popularity, a long tail the opposite, and only customers who come back can
 be known. Which one serves is decided by `stream.decisions.selection`.
@@ -71,25 +73,30 @@ GRID: Final = (
 """Simplest first: of two that are as good, the earlier one serves."""
 
 
-def shares(orders: Integers, total: int) -> Floats:
-    """Share of all orders that hold each item, never 0."""
-    return np.asarray((orders + 1.0) / (total + 1.0), np.float64)
+SERVED: Final = next(scorer for scorer in GRID if scorer.name == "precision-20")
+"""What a line says in a worker: the best of the grid on most shops among those that need lines alone."""
 
 
-def line_weights(scorer: Scorer, weights: Floats, share: Floats) -> Integers:
-    """What a line adds to the scores of its candidates."""
-    return _whole(weights if scorer.exponent == 0.0 else weights * np.power(share, scorer.exponent))
+def line_weights(scorer: Scorer, weights: Floats, orders: Integers) -> Integers:
+    """What a line adds to the scores of its candidates, of which so many orders hold each."""
+    return whole(weights if scorer.exponent == 0.0 else weights * np.power(orders + 1.0, scorer.exponent))
 
 
-def popular_weights(scorer: Scorer, share: Floats) -> Integers:
+def popular_weights(scorer: Scorer, orders: Integers, total: int) -> Integers:
     """What the shop as a whole adds to the scores of its most ordered items."""
-    return _whole(scorer.popular * share)
+    share = np.asarray((orders + 1.0) / (total + 1.0), np.float64)
+    return whole(scorer.popular * _scale(scorer, total) * share)
 
 
-def own_weights(scorer: Scorer, bought: Integers) -> Integers:
+def own_weights(scorer: Scorer, bought: Integers, total: int) -> Integers:
     """What the customer's history adds to the scores of what they bought, by how many of their orders held it."""
-    return _whole(scorer.own * (bought / (bought + OWN_PRIOR)))
+    return whole(scorer.own * _scale(scorer, total) * (bought / (bought + OWN_PRIOR)))
 
 
-def _whole(weights: Floats) -> Integers:
+def _scale(scorer: Scorer, total: int) -> float:
+    return float((total + 1.0) ** scorer.exponent)
+
+
+def whole(weights: Floats) -> Integers:
+    """Weights in the whole numbers that rows hold."""
     return np.rint(np.clip(weights, -MOST_WEIGHT, MOST_WEIGHT) * FRACTION).astype(np.int64)

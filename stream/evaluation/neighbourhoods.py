@@ -72,7 +72,7 @@ class Neighbourhoods:
         members = np.array(group, np.int64)
         together = np.stack([counts.together(items) for items in group])
         weights = precision_weights(together, counts.orders[members], list(FITS.values()))
-        weights = supported(weights, together[:, 0, 1:], self._policy.min_together)
+        weights = supported(weights, together[:, :1, 1:], self._policy.min_together)
         for row, items in zip(weights.astype(np.float32), members, strict=True):
             self._fitted[int(items[0])] = Fitted(items[1:], row, int(counts.orders[items[0]]))
         self.fits += len(group)

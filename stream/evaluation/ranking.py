@@ -17,7 +17,6 @@ from stream.decisions.scorers import (
     line_weights,
     own_weights,
     popular_weights,
-    shares,
 )
 from stream.decisions.selection import MISSED, TOP
 from stream.evaluation.neighbourhoods import Neighbourhoods
@@ -76,7 +75,7 @@ class Ranker:
         own = np.fromiter(bought.keys(), np.int64, len(bought))
         times = np.fromiter(bought.values(), np.int64, len(bought))
         items = self._number([*(held for held, _ in parts.values()), heads, own])
-        share = shares(self._counts.orders[items], self._counts.total)
+        orders, total = self._counts.orders[items], self._counts.total
         at_heads, at_own = self._column[heads], self._column[own]
         scores = np.zeros((len(self._grid), len(items)))
         sums: dict[tuple[str, float], Floats] = {}
@@ -86,12 +85,12 @@ class Ranker:
                 if key not in sums:
                     held, weights = parts[scorer.weights]
                     at = self._column[held]
-                    sums[key] = _summed(at, line_weights(scorer, weights, share[at]), len(items))
+                    sums[key] = _summed(at, line_weights(scorer, weights, orders[at]), len(items))
                 scores[which] = sums[key]
             # Sums of whole numbers: exact in floats, whatever the order.
-            scores[which, at_heads] += popular_weights(scorer, share[at_heads])
+            scores[which, at_heads] += popular_weights(scorer, orders[at_heads], total)
             if scorer.own:
-                scores[which, at_own] += own_weights(scorer, times)
+                scores[which, at_own] += own_weights(scorer, times, total)
         scores[:, self._column[[line for line in lines if self._is_candidate[line]]]] = -np.inf
         self._is_candidate[items] = False
         return Ranked(items, scores)

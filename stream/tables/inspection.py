@@ -11,6 +11,7 @@ from stream.tables.tables import Tables
 _SIZE_VERBS = {
     "co": "ZCARD",
     "due": "ZCARD",
+    "stale": "ZCARD",
     "panes": "SCARD",
     "closed": "SCARD",
     "range": "SCARD",

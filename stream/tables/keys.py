@@ -56,6 +56,18 @@ class Keys:
         """String: the best partners, packed for reading; deleted by every write to `partners`."""
         return self.prefix(tag) + b"top:" + sku_id.hex().encode()
 
+    def fits(self, tag: int) -> bytes:
+        """Hash: SKU id -> its fitted row, see `stream.tables.fitted`."""
+        return self.prefix(tag) + b"fits"
+
+    def stale(self, tag: int) -> bytes:
+        """Sorted set: SKU id -> when it was first seen to need a fit, milliseconds since 1970."""
+        return self.prefix(tag) + b"stale"
+
+    def fitter(self, tag: int) -> bytes:
+        """Hash: `owner`, `epoch` and `until` of the worker that fits this tag, and the tag's `heads`."""
+        return self.prefix(tag) + b"fitter"
+
     def claims(self, tag: int) -> bytes:
         """Hash: order id (16 bytes) -> partition (4), offset (8), pane (4) of the record that placed it."""
         return self.prefix(tag) + b"claims"

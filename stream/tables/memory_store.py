@@ -91,6 +91,19 @@ def _zrange_all(data: dict[bytes, Any], key: bytes, _low: int, _high: int, _with
     return [part for score, member in ranked for part in (member, str(int(score)).encode())]
 
 
+def _zmscore(data: dict[bytes, Any], key: bytes, *members: Any) -> list[bytes | None]:
+    held = data.get(key, {})
+    return [str(held[m]).encode() if m in held else None for m in map(_raw, members)]
+
+
+def _zadd_new(data: dict[bytes, Any], key: bytes, _new: str, *pairs: Any) -> int:
+    held = data.setdefault(key, {})
+    before = len(held)
+    for score, member in zip(pairs[::2], pairs[1::2], strict=True):
+        held.setdefault(_raw(member), int(score))
+    return len(held) - before
+
+
 def _scan(data: dict[bytes, Any], _cursor: Any, _match: str, pattern: bytes, *_count: Any) -> list[Any]:
     prefix = pattern.removesuffix(b"*")
     return [b"0", [key for key in data if key.startswith(prefix)]]
@@ -111,6 +124,8 @@ _COMMANDS: dict[str, Callable[..., Any]] = {
     "SREM": _remove,
     "SMEMBERS": lambda data, key: list(data.get(key, ())),
     "ZCARD": lambda data, key: len(data.get(key, {})),
+    "ZADD": _zadd_new,
+    "ZMSCORE": _zmscore,
     "ZRANGE": _zrange_all,
     "ZRANGEBYSCORE": _zrangebyscore,
     "DEL": lambda data, *keys: sum(data.pop(key, None) is not None for key in keys),

@@ -21,6 +21,8 @@ _PRELUDES: dict[ScriptName, tuple[str, ...]] = {
     "take_return": ("fence",),
     "top_partners": (),
     "put_latest": (),
+    "lease": (),
+    "put_fits": (),
 }
 
 _WAIT_FOR = frozenset(

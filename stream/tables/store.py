@@ -13,7 +13,9 @@ Arg = bytes | str | int | float
 Command = tuple[Any, ...]
 """A Redis command: its name, then its arguments. Keys are made by `Keys` alone."""
 
-ScriptName = Literal["claim", "apply", "sweep", "move_fence", "take_return", "top_partners", "put_latest"]
+ScriptName = Literal[
+    "claim", "apply", "sweep", "move_fence", "take_return", "top_partners", "put_latest", "lease", "put_fits"
+]
 
 
 class Script(NamedTuple):

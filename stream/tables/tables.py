@@ -16,6 +16,7 @@ from stream.tables.customers import Customers
 from stream.tables.dictionary import Dictionary
 from stream.tables.expiry import Expiry
 from stream.tables.fences import Fences
+from stream.tables.fitted import FittedRows
 from stream.tables.keys import Keys
 from stream.tables.layout import Layout, read_layout, settle_layout
 from stream.tables.neighbours import Neighbours
@@ -47,6 +48,7 @@ class Tables:
         self.dictionary = Dictionary(*parts)
         self.neighbours = Neighbours(*parts)
         self.claims = Claims(*parts)
+        self.fitted = FittedRows(*parts)
         self.orders = Orders(*parts, self.window, self.tiers)
         self.expiry = Expiry(*parts, self.window, self.fences, self.orders.batch)
         self.customers = Customers(*parts, self.tiers)

@@ -47,6 +47,15 @@ class PartnerList(NamedTuple):
     counts: Items
 
 
+class FitList(NamedTuple):
+    """A fitted row as it was read: `raw` to tell whether it changed, neighbours, and a row of weights a fit."""
+
+    raw: bytes
+    items: Items
+    together: Items
+    weights: npt.NDArray[np.float64]
+
+
 class Freshness:
     """When each dense index was last read, in seconds of any clock that only goes forward."""
 
@@ -82,6 +91,7 @@ class ViewCache:
         self.lines: dict[str, LineView] = {}
         self.learned: dict[int, NeighbourRow] = {}
         self.lists: dict[int, PartnerList] = {}
+        self.fits: dict[int, FitList] = {}
         self.named: dict[int, NeighbourRow] = {}
         self.ladders: dict[str, Ladder] = {}
         self.ladder_members: dict[str, tuple[Product, ...]] = {}
@@ -104,6 +114,11 @@ class ViewCache:
             if ident not in by_ident and ident in names:
                 self._new(names[ident], ident)
         return np.array([by_ident.get(ident, -1) for ident in idents], np.int64)
+
+    def candidates_of(self, item: int) -> Items:
+        """The partners of an item and the neighbours of its fit, by dense index."""
+        partners = self.lists[item].partners
+        return np.concatenate((partners, self.fits[item].items)) if item in self.fits else partners
 
     def look_again(self, items: Iterable[int]) -> None:
         """Put together again what these items mean as lines, after a part of it changed."""

@@ -15,8 +15,10 @@ from stream.decisions.ladder import build_ladder
 from stream.decisions.model import Basket, Product, product_of
 from stream.decisions.neighbours import neighbour_rows
 from stream.decisions.policy import Policy
+from stream.decisions.scorers import SERVED, Scorer
 from stream.decisions.views import Views
 from stream.tables.catalogue import DELISTED, read_product
+from stream.tables.fit_reader import FitReader
 from stream.tables.neighbours import unpack
 from stream.tables.tables import Tables
 from stream.tables.view_cache import NEVER, Items, PartnerList, ViewCache, distinct
@@ -39,7 +41,7 @@ class _Asked:
 class ViewReader:
     """Reads views through a worker-local cache, a handful of round trips a batch."""
 
-    def __init__(self, tables: Tables, policy: Policy, *, max_age_s: float) -> None:
+    def __init__(self, tables: Tables, policy: Policy, *, max_age_s: float, scorer: Scorer = SERVED) -> None:
         self._tables, self._half_age_s = tables, max_age_s / 2
         self._policy = self._next_policy = policy
         self._complements = Complements(policy)
@@ -51,6 +53,7 @@ class ViewReader:
         self._afresh = False
         tables.with_cache(self._forget)
         self._asked: list[_Asked] = []
+        self._fits = FitReader(tables.fitted, scorer)
 
     def use(self, policy: Policy) -> None:
         """Read for another policy, from the next read on; what was derived under the old one is forgotten."""
@@ -183,12 +186,14 @@ class ViewReader:
         stale = cache.lists_read.stale(lines, now_s)
         if not len(stale):
             return
-        packed, total = await asyncio.gather(
+        packed, fits, total = await asyncio.gather(
             self._tables.neighbours.read([cache.idents[item] for item in stale]),
+            self._fits.read(cache, stale.tolist()),
             self._tables.neighbours.total_orders(),
         )
         changed = await self._keep_lists(stale.tolist(), packed)
-        partners = np.concatenate([cache.lists[item].partners for item in stale.tolist()])
+        changed |= await self._fits.keep(cache, stale.tolist(), fits, self._number)
+        partners = np.concatenate([cache.candidates_of(item) for item in stale.tolist()])
         recounted, _ = await asyncio.gather(
             self._read_counts(partners, now_s),
             self._read_products(np.concatenate([partners, self._companions(stale)])),
@@ -237,6 +242,11 @@ class ViewReader:
             self._boosts(partners),
         )
         cache.learned.update(zip(lines, rows, strict=True))
+        self._fits.derive(cache, lines, self._policy.min_together, self._boosts)
+
+    def noted(self) -> set[bytes]:
+        """The ids of SKUs that were seen to need a fit since the last call."""
+        return self._fits.noted()
 
     def _boosts(self, items: Items) -> npt.NDArray[np.float64] | None:
         """The policy's factors on these items; None when it has none."""

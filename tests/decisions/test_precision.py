@@ -64,7 +64,7 @@ def test_the_weights_of_a_neighbourhood_do_not_depend_on_its_company() -> None:
 def test_below_the_support_floor_a_weight_may_only_speak_against() -> None:
     weights = np.array([[[0.4, 0.3, -0.2], [0.1, -0.1, 0.2]]])
 
-    floored = supported(weights, np.array([[3, 2, 0]]), 3)
+    floored = supported(weights, np.array([[[3, 2, 0]]]), 3)
 
     assert floored.tolist() == [[[0.4, 0.0, -0.2], [0.1, -0.1, 0.0]]]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from stream.decisions.neighbours import FRACTION
+from stream.decisions.neighbours import FRACTION, MOST_WEIGHT
 from stream.decisions.scorers import (
     BASELINE,
     FITS,
@@ -16,7 +16,7 @@ from stream.decisions.scorers import (
     line_weights,
     own_weights,
     popular_weights,
-    shares,
+    whole,
 )
 
 
@@ -33,24 +33,30 @@ def test_a_scorer_takes_its_line_weights_from_a_fit_there_is(scorer: Scorer) -> 
     assert scorer.popular > 0, "candidates without any association need an order, too"
 
 
-def test_shares_are_above_zero_and_grow_with_the_orders() -> None:
-    share = shares(np.array([0, 5, 99]), 99)
-
-    assert share.tolist() == [0.01, 0.06, 1.0]
-
-
 def test_a_negative_exponent_prefers_the_rarer_of_two_equal_weights() -> None:
-    share = np.array([0.5, 0.01])
-    weights = np.array([0.2, 0.2])
+    orders, weights = np.array([999, 31]), np.array([0.2, 0.2])
 
-    common, rare = line_weights(Scorer("rare", BASELINE, -0.2), weights, share)
+    common, rare = line_weights(Scorer("rare", BASELINE, -0.2), weights, orders)
 
-    assert rare > common > 0.2 * FRACTION
-    assert line_weights(Scorer("plain", BASELINE), weights, share).tolist() == [round(0.2 * FRACTION)] * 2
+    assert 0 < common < rare == round(0.1 * FRACTION)
+    assert line_weights(Scorer("plain", BASELINE), weights, orders).tolist() == [round(0.2 * FRACTION)] * 2
 
 
 def test_popularity_and_own_frequency_are_weighed_as_the_scorer_says() -> None:
     scorer = Scorer("both", NOTHING, popular=0.3, own=0.5)
 
-    assert popular_weights(scorer, np.array([0.1])).tolist() == [round(0.03 * FRACTION)]
-    assert own_weights(scorer, np.array([0, int(OWN_PRIOR)])).tolist() == [0, FRACTION // 4]
+    assert popular_weights(scorer, np.array([9]), 99).tolist() == [round(0.03 * FRACTION)]
+    assert own_weights(scorer, np.array([0, int(OWN_PRIOR)]), 99).tolist() == [0, FRACTION // 4]
+
+
+def test_an_exponent_changes_the_size_of_all_terms_alike() -> None:
+    scorer = Scorer("rare", BASELINE, -0.2, popular=0.3, own=0.5)
+    total, orders = 31, np.array([31])  # an item that every order holds: its share is 1
+
+    assert line_weights(scorer, np.array([1.0]), orders).tolist() == [FRACTION // 2]
+    assert popular_weights(scorer, orders, total).tolist() == [round(0.15 * FRACTION)]
+    assert own_weights(scorer, np.array([2]), total).tolist() == [FRACTION // 8]
+
+
+def test_weights_beyond_what_a_row_holds_are_cut_off() -> None:
+    assert whole(np.array([1e6, -1e6])).tolist() == [MOST_WEIGHT * FRACTION, -MOST_WEIGHT * FRACTION]

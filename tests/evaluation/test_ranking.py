@@ -54,7 +54,8 @@ def by_hand(counts: PairCounts, scorer: Scorer, lines: list[int], bought: dict[i
                     weight = min(weight, 0.0)
         score += weight * share**scorer.exponent
     score += scorer.popular * share if item in heads else 0.0
-    return score + scorer.own * bought.get(item, 0) / (bought.get(item, 0) + 2.0)
+    score += scorer.own * bought.get(item, 0) / (bought.get(item, 0) + 2.0)
+    return float(score * (counts.total + 1) ** scorer.exponent)
 
 
 def test_every_candidate_has_the_score_of_the_definition(counts: PairCounts) -> None:

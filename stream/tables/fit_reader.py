@@ -1,0 +1,74 @@
+"""Reads fitted rows into a worker's cache, derives the rows of lines from them, and notes who needs a fit."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+
+from stream.decisions.fitted_rows import FittedWeights, Floats, current_counts, fitted_row
+from stream.decisions.precision import is_stale
+from stream.decisions.scorers import FITS, Scorer
+from stream.tables.fitted import FittedRows, fitted_at, unpack
+from stream.tables.view_cache import FitList, Items, ViewCache
+
+Number = Callable[[Sequence[bytes]], Awaitable[Items]]
+"""The dense indices of SKU ids, -1 where nobody knows the SKU."""
+
+
+class FitReader:
+    """What a scorer says of lines whose weights were fitted; the baseline speaks for the others."""
+
+    def __init__(self, table: FittedRows, scorer: Scorer) -> None:
+        self._table, self._scorer = table, scorer
+        self._fit = list(FITS).index(scorer.weights) if scorer.weights in FITS else None
+        self._noted: set[bytes] = set()
+
+    async def read(self, cache: ViewCache, lines: Sequence[int]) -> list[bytes]:
+        """The packed rows of these lines. Raises StateUnavailable."""
+        return await self._table.read([cache.idents[line] for line in lines])
+
+    async def keep(
+        self, cache: ViewCache, lines: Sequence[int], packed: Sequence[bytes], number: Number
+    ) -> bool:
+        """Keep the rows that changed, and note the lines whose orders outgrew theirs; whether any changed."""
+        for line, raw in zip(lines, packed, strict=True):
+            if is_stale(fitted_at(raw), cache.lists[line].orders):
+                self._noted.add(cache.idents[line])
+        changed = [
+            (line, raw)
+            for line, raw in zip(lines, packed, strict=True)
+            if raw and (line not in cache.fits or cache.fits[line].raw != raw)
+        ]
+        rows = [unpack(raw) for _, raw in changed]
+        numbers = await number([ident for row in rows for ident in row.neighbours])
+        start = 0
+        for (line, raw), row in zip(changed, rows, strict=True):
+            items = numbers[start : start + len(row.neighbours)]
+            known = items >= 0
+            cache.fits[line] = FitList(raw, items[known], row.together[known], row.weights[:, known])
+            start += len(row.neighbours)
+        return bool(changed)
+
+    def derive(
+        self,
+        cache: ViewCache,
+        lines: Sequence[int],
+        min_together: int,
+        boosts: Callable[[Items], Floats | None],
+    ) -> None:
+        """Put fitted rows in the place of the baseline rows of lines that have them."""
+        for line in lines if self._fit is not None else ():
+            if line in cache.fits:
+                fit, kept = cache.fits[line], cache.lists[line]
+                weights = FittedWeights(
+                    fit.items,
+                    current_counts(fit.items, fit.together, kept.partners, kept.counts),
+                    fit.weights[self._fit],
+                    cache.order_counts[fit.items],
+                    boosts(fit.items),
+                )
+                cache.learned[line] = fitted_row(cache.learned[line], weights, self._scorer, min_together)
+
+    def noted(self) -> set[bytes]:
+        """The ids of SKUs that were seen to need a fit since the last call."""
+        noted, self._noted = self._noted, set()
+        return noted

@@ -1,0 +1,209 @@
+"""Fitted rows: what is stored, who may store it, what waits, and what serving makes of it."""
+
+from __future__ import annotations
+
+from itertools import count, permutations
+from random import Random
+
+import numpy as np
+import pytest
+
+from stream.decisions.policy import Policy
+from stream.decisions.precision import neighbourhood, precision_weights, supported
+from stream.decisions.scorers import FITS, SERVED, line_weights
+from stream.ops.tally import Tally
+from stream.services.neighbour_fitter import FITS_AT_ONCE, NeighbourFitter
+from stream.tables.fitted import FITS_ID, pack, unpack
+from stream.tables.ids import sku_id, tag_of
+from stream.tables.tables import Tables
+from stream.tables.view_reader import ViewReader
+from tests.contract.conftest import MakeTables
+from tests.contract.orders import TOPIC, order
+from tests.contract.test_views import basket
+
+POLICY = Policy()
+SKUS = [f"s{i:02d}" for i in range(30)]
+
+
+def a_row(orders: int) -> bytes:
+    weights = np.arange(2.0 * len(FITS)).reshape(len(FITS), 2)
+    return pack(orders, [sku_id("x"), sku_id("y")], np.array([3, 4]), weights)
+
+
+def test_a_row_is_read_as_it_was_packed() -> None:
+    row = unpack(a_row(17))
+
+    assert row.orders == 17
+    assert row.neighbours == [sku_id("x"), sku_id("y")]
+    assert row.together.tolist() == [3, 4]
+    assert row.weights.tolist() == np.arange(2.0 * len(FITS)).reshape(len(FITS), 2).tolist()
+    assert unpack(pack(0, [], np.zeros(0, np.int64), np.zeros((len(FITS), 0)))).neighbours == []
+
+
+async def test_rows_are_put_by_the_owner_of_the_lease_alone(tables: MakeTables) -> None:
+    fitted = tables().fitted
+    ident = sku_id("a")
+    tag = tag_of(ident, 4)
+
+    first = await fitted.lease(tag, "ann", 1_000, 500)
+    assert first
+    assert await fitted.lease(tag, "bob", 1_499, 500) is None
+    assert await fitted.lease(tag, "ann", 1_499, 500) == first
+    second = await fitted.lease(tag, "bob", 2_000, 500)
+    assert second
+    assert second != first
+    assert not await fitted.put(tag, first, {ident: a_row(1)})
+    assert await fitted.read([ident]) == [b""]
+    assert await fitted.put(tag, second, {ident: a_row(2)})
+    assert await fitted.read([ident, sku_id("b")]) == [a_row(2), b""]
+
+
+async def test_a_lease_given_back_is_free_at_once(tables: MakeTables) -> None:
+    fitted = tables().fitted
+    await fitted.lease(0, "ann", 1_000, 500)
+    await fitted.lease(0, "ann", 1_001, 0)
+
+    assert await fitted.lease(0, "bob", 1_001, 500)
+
+
+async def test_a_row_of_other_fits_is_none(tables: MakeTables) -> None:
+    fitted = tables().fitted
+    ident = sku_id("a")
+    tag = tag_of(ident, 4)
+    epoch = await fitted.lease(tag, "ann", 1, 500)
+    await fitted.put(tag, epoch or 0, {ident: bytes(4) + a_row(1)[4:]})
+
+    assert bytes(4) != FITS_ID
+    assert await fitted.read([ident]) == [b""]
+
+
+async def test_what_waits_longest_comes_first_and_a_second_mark_changes_nothing(tables: MakeTables) -> None:
+    fitted = tables(tags=1).fitted
+    a, b, c = (sku_id(sku) for sku in "abc")
+    await fitted.mark([b], 10)
+    await fitted.mark([a, b], 20)
+    await fitted.mark([c], 15)
+    await fitted.mark([], 30)
+
+    assert await fitted.waiting() == [3]
+    assert await fitted.longest_waiting(0, 2) == {b: 10, c: 15}
+    epoch = await fitted.lease(0, "ann", 40)
+    await fitted.put(0, epoch or 0, {b: a_row(1)})
+    assert await fitted.longest_waiting(0, 9) == {c: 15, a: 20}
+
+
+async def place(tables: Tables, orders: list[list[str]]) -> None:
+    owner = await tables.fences.take(TOPIC, 0)
+    first = owner.lowest_fence + 1
+    await tables.dictionary.remember({sku for skus in orders for sku in skus})
+    for start in range(0, len(orders), 20):
+        some = orders[start : start + 20]
+        at = first + start
+        await tables.orders.place(owner, [(at + i, order(f"{at + i}", skus)) for i, skus in enumerate(some)])
+        await tables.fences.move(owner, at + len(some) - 1, owner.watermark)
+
+
+def random_orders(seed: int, number: int = 120) -> list[list[str]]:
+    dice = Random(seed)
+    return [
+        sorted({SKUS[min(dice.randrange(30), dice.randrange(30))] for _ in range(dice.randrange(1, 7))})
+        for _ in range(number)
+    ]
+
+
+async def fit_everything(tables: Tables, noted: set[bytes], tally: Tally | None = None) -> None:
+    waiting, clock = [noted], count(1_000)
+    fitter = NeighbourFitter(tables, lambda: waiting.pop() if waiting else set(), tally or Tally(), "me")
+    while await fitter.turn(lambda: next(clock)):
+        pass
+
+
+async def test_a_fit_is_the_closed_form_over_partners_and_heads(tables: MakeTables) -> None:
+    made = tables()
+    orders = random_orders(1)
+    await place(made, orders)
+    tally = Tally()
+
+    await fit_everything(made, {sku_id(sku) for sku in SKUS}, tally)
+
+    n = {sku: sum(sku in held for held in orders) for sku in SKUS}
+    pairs = [pair for held in orders for pair in permutations(held, 2)]
+    rows = await made.fitted.read([sku_id(sku) for sku in SKUS])
+    names = {sku_id(sku): sku for sku in SKUS}
+    heads = sorted((sku for sku in SKUS if n[sku]), key=lambda sku: (-n[sku], sku_id(sku)))
+    for sku, raw in zip(SKUS, rows, strict=True):
+        row = unpack(raw)
+        met = sorted({b for a, b in pairs if a == sku}, key=lambda b: (-pairs.count((sku, b)), b))
+        members = [sku, *(names[ident] for ident in row.neighbours)]
+        assert row.orders == n[sku]
+        assert set(members[1 : 1 + len(met)]) == set(met)
+        assert members == neighbourhood(sku, members[1 : 1 + len(met)], heads)
+        together = np.array([[pairs.count((a, b)) for b in members] for a in members])
+        expected = precision_weights(together[None], np.array([[n[m] for m in members]]), list(FITS.values()))
+        assert row.weights == pytest.approx(expected[0], abs=1e-6)
+        assert row.together.tolist() == together[0, 1:].tolist()
+    assert sum(n for name, n in tally.counts.items() if name.startswith("fits.within")) == len(SKUS)
+    assert await made.fitted.waiting() == [0] * 4
+
+
+async def test_several_workers_share_the_work_and_none_is_done_twice(tables: MakeTables) -> None:
+    made = tables(tags=1)
+    await place(made, random_orders(2))
+    await made.fitted.mark({sku_id(sku) for sku in SKUS}, 1)
+    one, other = (NeighbourFitter(made, set, Tally(), name) for name in ("one", "other"))
+    await made.fitted.lease(0, "somebody who died", 1_000, 500)
+
+    assert await one.turn(lambda: 1_400) == 0
+    done = [await each.turn(lambda: 1_600) for each in (one, other, one, other, one)]
+
+    assert done == [FITS_AT_ONCE, FITS_AT_ONCE, FITS_AT_ONCE, len(SKUS) - 3 * FITS_AT_ONCE, 0]
+
+
+async def test_a_line_speaks_by_its_fit_once_it_is_there_and_by_the_baseline_until_then(
+    tables: MakeTables,
+) -> None:
+    made = tables()
+    orders = random_orders(3)
+    await place(made, orders)
+    reader = ViewReader(made, POLICY, max_age_s=1.0)
+    sku = SKUS[2]
+    before = await reader.read([basket(sku)], 0.0)
+    baseline = before.lines[sku].rows[0]
+
+    noted = reader.noted()
+    assert noted == {sku_id(sku)}
+    assert reader.noted() == set()
+    await fit_everything(made, noted)
+    after = await reader.read([basket(sku)], 10.0)
+
+    [fitted] = await made.fitted.read([sku_id(sku)])
+    row = unpack(fitted)
+    held = {ident: SKUS[[sku_id(each) for each in SKUS].index(ident)] for ident in row.neighbours}
+    n = np.array([sum(held[ident] in each for each in orders) for ident in row.neighbours])
+    met = np.array([sum(sku in each and held[ident] in each for each in orders) for ident in row.neighbours])
+    claimed = supported(row.weights[list(FITS).index(SERVED.weights)], met, POLICY.min_together)
+    weights = line_weights(SERVED, claimed, n)
+    expected = {held[i]: w for i, w in zip(row.neighbours, weights.tolist(), strict=True) if w}
+    served = after.lines[sku].rows[0]
+    found = memoryview(served.values).cast("q").tolist()
+    assert dict(zip([after.skus[i] for i in served.candidates()], found[::2], strict=True)) == expected
+    together = dict(zip([after.skus[i] for i in served.candidates()], found[1::2], strict=True))
+    assert together == {other: sum(sku in each and other in each for each in orders) for other in expected}
+    assert served.orders == baseline.orders
+    assert served.keys != baseline.keys
+    assert reader.noted() == set(), "nothing was ordered since the fit"
+
+
+async def test_a_line_is_noted_again_when_its_orders_outgrow_its_fit(tables: MakeTables) -> None:
+    made = tables()
+    await place(made, [["a", "b"]] * 30)
+    reader = ViewReader(made, POLICY, max_age_s=1.0)
+    await reader.read([basket("a")], 0.0)
+    await fit_everything(made, reader.noted())
+
+    await place(made, [["a", "c"]] * 2)
+    await reader.read([basket("a")], 10.0)
+    assert reader.noted() == set()
+    await place(made, [["a", "c"]] * 1)
+    await reader.read([basket("a")], 20.0)
+    assert reader.noted() == {sku_id("a")}
