@@ -139,7 +139,8 @@ def create_app(settings: Settings) -> BasketApp:
     orders.register(app, app.wiring, answered=settings.answer_orders)
     _keep_up(app, tier_changes, settings.expiry_interval_s)
     _keep_policy(app, settings)
-    _fit(app)
+    if settings.fit_weights:
+        _fit(app)
     _watch_over(app, settings)
     return app
 
