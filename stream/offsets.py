@@ -86,11 +86,6 @@ class DeliveredRanges:
         self.unfinished_bytes += size_bytes
         return delivered
 
-    def start_at(self, tp: TP, offset: int) -> None:
-        """Everything below `offset` is done already; Kafka may be told so before any batch is."""
-        self._queues.setdefault(tp, deque())
-        self._positions[tp] = offset
-
     def finish(self, delivered: DeliveredRange) -> None:
         """The agent is through with the batch. Of no effect for a batch that was dropped meanwhile."""
         if not delivered.finished and not delivered._dropped:

@@ -203,11 +203,9 @@ class Consumer(CommittingConsumer):
         await self._thread.start_from(starts)
         self._forget(tps)
         self._kafka_has.update({tp: offset for tp, offset in committed.items() if offset is not None})
-        for tp, offset in starts.items():
-            # A group that never committed, or whose offsets Kafka dropped, and tables that know better: with no new
-            # record nothing else would tell Kafka, and the lag it shows would stay for ever.
-            if offset is not None and offset > (committed[tp] or 0):
-                self.ranges.start_at(tp, offset)
+        await self._tell_starts(
+            {tp: at for tp, at in starts.items() if at is not None and committed[tp] is None}
+        )
         self._next = {tp: offset or 0 for tp, offset in starts.items()}
         if revocations == self._revocations:
             self._sought = generation
@@ -231,6 +229,16 @@ class Consumer(CommittingConsumer):
     def assignment_number(self) -> int:
         """The number of the present assignment."""
         return self._revocations
+
+    async def _tell_starts(self, starts: Mapping[TP, int]) -> None:
+        """Commit where reading begins, of partitions of which Kafka holds no commit, before it does.
+
+        After a crash between moving the fences and the first commit Kafka would else not know that the batch in
+        between was never finished: the next worker would read on behind it, and its answers would be missing.
+        """
+        if starts and not await self._thread.commit(starts):
+            raise StateUnavailable("Kafka did not take the start positions")
+        self._kafka_has.update(starts)
 
     async def seek(self, partition: TP, offset: int) -> None:
         """Read on from `offset`; batches that are out already no longer count."""

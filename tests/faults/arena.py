@@ -244,7 +244,8 @@ class Arena:
 
     async def note_death(self) -> None:
         """Count what is not committed at this moment: that much may be answered twice."""
-        self.duplicates_allowed += sum((await self.group.lag([BASKETS])).values())
+        answered = [BASKETS, ORDERS] if self.settings.answer_orders == "all" else [BASKETS]
+        self.duplicates_allowed += sum((await self.group.lag(answered)).values())
 
     async def stop_worker(self, worker: WorkerProcess) -> int:
         """SIGTERM; its exit code."""
@@ -299,6 +300,10 @@ class Arena:
         self.measured["rows"] = await prove_counts(self.tables, self.reference)
         most = self.duplicates_allowed if duplicates is None else duplicates
         expected = suggestion_ids(self.prefix + BASKETS, log.baskets)
+        if self.settings.answer_orders == "all":
+            places = {claim[:2] for claim in self.reference.claims().values()}
+            counted = [record for record in log.orders if (record.partition, record.offset) in places]
+            expected += suggestion_ids(self.prefix + ORDERS, counted, "order_id")
         published = [
             json.loads(record.value) for record in await self.group.read(SUGGESTIONS) if record.value
         ]

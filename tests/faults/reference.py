@@ -188,14 +188,17 @@ class Reference:
         return since // timedelta(milliseconds=1) // self.rules.pane_ms
 
 
-def suggestion_ids(topic: str, baskets: Iterable[Record]) -> Counter[str]:
-    """The id that answers each basket, and how often it must be published (a basket sent twice is answered twice)."""
+def suggestion_ids(topic: str, records: Iterable[Record], field: str = "basket_id") -> Counter[str]:
+    """The id that answers each basket, and how often it must be published (a basket sent twice is answered twice).
+
+    Orders are answered too where that is wanted: `field` is then `order_id`.
+    """
     ids: Counter[str] = Counter()
-    for record in baskets:
+    for record in records:
         event = json.loads(record.value or b"")
         since = datetime.fromisoformat(event["occurred_at"]) - datetime(1970, 1, 1, tzinfo=UTC)
         at_ms = str(since // timedelta(milliseconds=1))
-        text = "\0".join(("suggestion", topic, event["basket_id"], event["event_id"], at_ms))
+        text = "\0".join(("suggestion", topic, event[field], event["event_id"], at_ms))
         ids[blake2b(text.encode(), digest_size=16).hexdigest()] += 1
     return ids
 

@@ -54,16 +54,6 @@ def test_an_acknowledgement_without_finish_moves_nothing_and_is_reported() -> No
     assert repr(left) == "offsets 0 to 4"
 
 
-def test_a_start_is_a_position_and_batches_follow_it() -> None:
-    ranges = DeliveredRanges()
-    ranges.start_at(A, 218)
-
-    assert ranges.partitions() == [A]
-    assert ranges.position(A) == 218
-    done(ranges, A, ranges.deliver(A, 218, 220))
-    assert ranges.position(A) == 221
-
-
 def test_finish_without_acknowledgement_moves_nothing_and_is_not_given_up() -> None:
     ranges = DeliveredRanges()
     ranges.finish(ranges.deliver(A, 0, 4))
