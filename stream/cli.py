@@ -18,6 +18,7 @@ from stream.commands import (
     doctor,
     evaluate,
     explain,
+    kpi,
     policy,
     replay,
     tables,
@@ -41,6 +42,7 @@ app.command("evaluate")(evaluate.evaluate_command)
 app.command()(doctor.doctor)
 app.command()(explain.explain)
 app.command("what-if")(explain.what_if)
+app.command()(kpi.kpi)
 app.add_typer(topics.app, name="topics")
 app.add_typer(tables.app, name="tables")
 app.add_typer(dead_letters.app, name="dlq")

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
+
+import msgspec
 
 from stream.events import (
     BasketUpdated,
@@ -16,6 +18,7 @@ from stream.events import (
     OrderPlaced,
     ProductUpdated,
     Range,
+    Suggestion,
 )
 
 NOW = datetime.now(UTC) - timedelta(minutes=10)
@@ -76,6 +79,15 @@ def order(name: str, *lines: Priced, channel: str = "web", **more: Any) -> Order
         lines=[OrderLine(sku, 1, price) for sku, price in map(_priced, lines)],
         **more,
     )
+
+
+def taking(
+    name: str, answer: Suggestion, taken: Sequence[Priced], *lines: Priced, channel: str
+) -> OrderPlaced:
+    """An order of some lines, and of what an answer offered."""
+    plain = order(name, *lines, channel=channel)
+    told = [OrderLine(sku, 1, price, answer.suggestion_id) for sku, price in map(_priced, taken)]
+    return msgspec.structs.replace(plain, lines=[*plain.lines, *told])
 
 
 def bought(times: int, *skus: str, channel: str = "web") -> list[OrderPlaced]:

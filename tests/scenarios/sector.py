@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import msgspec
@@ -21,6 +21,7 @@ from stream.events import (
     ProductUpdated,
     Suggestion,
 )
+from stream.ledger.reckoning import Account
 from stream.publisher import Outgoing
 from tests.e2e.shop import Shop
 from tests.services import Services, fresh_topics
@@ -43,6 +44,8 @@ class Sector:
     placed: Sequence[OrderPlaced] = ()
     stale: Sequence[BasketUpdated] = ()
     letters: Sequence[Outgoing] = ()
+    accept: Callable[[Mapping[str, Suggestion]], Sequence[OrderPlaced]] | None = None
+    """Orders that take up some of the answers; then the ledger is asked."""
 
 
 @dataclass(frozen=True)
@@ -54,6 +57,8 @@ class Told:
     waits_ms: dict[str, int]
     letters: list[ConsumerRecord]
     log: str
+    accounts: dict[str, Account]
+    """The ledger, by channel."""
 
     def offered(self, name: str, kind: str | None = None) -> list[str]:
         """SKUs offered to a basket, in order."""
@@ -96,12 +101,24 @@ async def play(sector: Sector, services: Services, folder: Path) -> Told:
         await shop.publish(ORDERS, sector.placed)
         await shop.caught_up(topics.BASKET_UPDATED, topics.ORDER_PLACED)
         answers = await shop.read_all(topics.SUGGESTIONS)
+        accounts = await _accounts(shop, sector, answers)
         asked = await shop.read_all(topics.BASKET_UPDATED)
         letters = await shop.read_all(topics.dead_letter_topic(topics.PRODUCT_UPDATED))
         assert await worker.end() == 0, worker.log.read_text()
     finally:
         await shop.stop()
-    return _told(sector, answers, asked, letters, worker.log.read_text())
+    told = _told(sector, answers, asked, letters, worker.log.read_text())
+    return replace(told, accounts=accounts)
+
+
+async def _accounts(shop: Shop, sector: Sector, answers: Sequence[ConsumerRecord]) -> dict[str, Account]:
+    """What the ledger says once the sector's orders took up what was offered."""
+    if sector.accept is None:
+        return {}
+    await shop.publish(ORDERS, sector.accept(_by_name(answers)))
+    lines = (await shop.command("kpi", "--json")).splitlines()
+    accounts = [msgspec.json.decode(line, type=Account) for line in lines]
+    return {account.channel: account for account in accounts}
 
 
 async def _publish_stale(shop: Shop, baskets: Sequence[BasketUpdated]) -> None:
@@ -134,6 +151,12 @@ def _told(
         for suggestion, record in zip(suggestions, answers, strict=True)
         if suggestion.basket_id is not None and suggestion.timing == "in_basket"
     }
+    return Told(sector, _by_name(answers), waits_ms, letters, log, {})
+
+
+def _by_name(answers: Sequence[ConsumerRecord]) -> dict[str, Suggestion]:
+    """Suggestions by the order or basket they answer."""
+    suggestions = [msgspec.json.decode(record.value, type=Suggestion) for record in answers]
     by_name = {suggestion.order_id or suggestion.basket_id or "": suggestion for suggestion in suggestions}
     assert len(by_name) == len(suggestions), "one answer a question"
-    return Told(sector, by_name, waits_ms, letters, log)
+    return by_name
