@@ -119,12 +119,13 @@ def _pick(draft: Draft, most: int, ranked: Iterable[Ranked], views: Views) -> No
 
 def finish(draft: Draft, reasons: Iterator[Reason], views: Views) -> Decision:
     """The decision of a draft, its cross-sells taking the next reasons in order."""
-    offers, skus, products = draft.upsells, views.skus, views.assortment.products
+    offers, skus, goods = draft.upsells, views.skus, views.assortment
+    products, token_of = goods.products, goods.cross_sell_token
     suggestion = draft.considered.basket.suggestion_id
     for (item, _, score), reason in zip(draft.picked, reasons, strict=False):
         sku, product = skus[item], products[item]
         title, price = (None, None) if product is None else (product.title, product.price)
-        ident = offer_id(suggestion, "cross_sell", sku)
+        ident = f"{suggestion}-{token_of(item, sku)}"
         offers.append(Offer(ident, "cross_sell", sku, score, reason, title, price))
     if draft.considered.policy.thresholds:
         name_lift(draft.considered, offers)

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Final, NamedTuple
 
 from stream.decisions.model import Product
+from stream.identity import offer_token
 
 
 class Facts(NamedTuple):
@@ -36,6 +37,7 @@ class Assortment:
     def __init__(self) -> None:
         self.products: list[Product | None] = []
         self.facts: list[Facts] = []
+        self._tokens: list[str] = []
         self._numbers: dict[object, int] = {}
         self._facts: dict[Facts, Facts] = {}
 
@@ -43,6 +45,7 @@ class Assortment:
         """The dense index of one more SKU."""
         self.products.append(None)
         self.facts.append(_UNLISTED_FACTS)
+        self._tokens.append("")
         item = len(self.products) - 1
         if product is not None:
             self.put(item, product)
@@ -57,6 +60,13 @@ class Assortment:
             0 if product.range_id is None else self.range_number(product.range_id),
         )
         self.facts[item] = self._facts.setdefault(facts, facts)  # few differ, and few stay in the cache
+
+    def cross_sell_token(self, item: int, sku: str) -> str:
+        """`identity.offer_token` of the cross-sell of a SKU, digested at its first offer."""
+        token = self._tokens[item]
+        if not token:
+            token = self._tokens[item] = offer_token("cross_sell", sku)
+        return token
 
     def currency(self, code: str) -> int:
         """The number of a currency."""
