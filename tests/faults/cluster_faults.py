@@ -60,6 +60,13 @@ async def fall_behind(cluster: LocalCluster, primary: RedisNode) -> None:
     await primary.ask("CLIENT", "KILL", "TYPE", "replica")
 
 
+async def lacking(cluster: LocalCluster, primary: RedisNode) -> int:
+    """Bytes of the primary's writes that its nearest replica has not got: what a fail-over loses now."""
+    there = int((await primary.info("replication"))["master_repl_offset"])
+    links = [await replica.info("replication") for replica in await cluster.replicas(primary)]
+    return there - max(int(link["slave_repl_offset"]) for link in links)
+
+
 async def taken_over(cluster: LocalCluster, dead: RedisNode) -> None:
     """Return once another node has the slots of a primary that was killed."""
     async with asyncio.timeout(PATIENCE_S):

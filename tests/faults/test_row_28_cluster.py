@@ -8,7 +8,7 @@ import pytest
 from redis.crc import key_slot
 
 from tests.faults.arena import Arena
-from tests.faults.cluster_faults import fall_behind, move_a_tag, replaced, taken_over
+from tests.faults.cluster_faults import fall_behind, lacking, move_a_tag, replaced, taken_over
 from tests.redis_cluster import local_cluster
 from tests.redis_servers import POLL_S
 
@@ -64,10 +64,11 @@ async def test_a_primary_that_dies_is_replaced_and_what_its_replica_lacked_is_re
         dead = arena.dice.choice(await cluster.primaries())
         await fall_behind(cluster, dead)
         await arena.sleep(0.3, 2.0)
-        arena.history.note("primary killed", port=dead.port)
+        arena.measured["bytes_lost"] = await lacking(cluster, dead)
+        arena.history.note("primary killed", port=dead.port, bytes_lost=arena.measured["bytes_lost"])
         await dead.process.kill()
         await taken_over(cluster, dead)
         await arena.sleep(0.5, 1.5)
         await dead.process.start()
         await arena.prove()
-    assert arena.measured["rows"] > 0
+    assert arena.measured["bytes_lost"] > 0

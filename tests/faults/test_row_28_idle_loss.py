@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.faults.arena import Arena
-from tests.faults.cluster_faults import fall_behind, healed, replaced, taken_over
+from tests.faults.cluster_faults import fall_behind, healed, lacking, replaced, taken_over
 from tests.redis_cluster import local_cluster
 
 
@@ -26,6 +26,9 @@ async def test_one_node_that_loses_more_than_another_is_healed_from_the_lowest_f
     await fall_behind(cluster, second)
     await arena.publish(arena.log.step(100, 20))
     await arena.caught_up()
+    lost = [await lacking(cluster, first), await lacking(cluster, second)]
+    assert lost[0] > lost[1] > 0
+    arena.measured["bytes_lost"] = sum(lost)
     async with replaced(arena):
         for dead in (first, second):
             await dead.process.kill()
