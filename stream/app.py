@@ -14,7 +14,7 @@ import faust
 from faust.types import TP
 
 from stream import topics
-from stream.agents import baskets, customers, orders, products, returns
+from stream.agents import baskets, customers, erasures, orders, products, returns
 from stream.agents.shell import Shell
 from stream.agents.wiring import Wiring
 from stream.dead_letters import DeadLetters
@@ -32,7 +32,6 @@ from stream.services.policy_watch import PolicyWatch
 from stream.services.tier_changes import TierChanges
 from stream.services.upkeep import Upkeep
 from stream.settings import Settings
-from stream.tables.fences import Owner
 from stream.tables.tables import Tables
 from stream.tables.view_reader import ViewReader
 from stream.transport import Consumer
@@ -47,7 +46,7 @@ STUCK_GRACE_S = 10.0
 POLICY_INTERVAL_S = 1.0
 """Time between looks at the policy file."""
 
-AGENTS = (baskets, returns, products, customers)
+AGENTS = (baskets, returns, products, customers, erasures)
 
 
 class BasketApp(faust.App):
@@ -146,10 +145,7 @@ def create_app(settings: Settings) -> BasketApp:
 
 
 def _positions(app: faust.App, tables: Tables, settings: Settings, tally: Tally) -> TablePositions:
-    """What the tables are made of is fenced; what a return wrote down is dropped once its record is committed."""
-
-    async def after_returns(owner: Owner, committed: int) -> None:
-        await tables.orders.forget_returns(owner.partition, committed)
+    """What the tables are made of is fenced."""
 
     async def earliest(tps: Set[TP]) -> dict[TP, int]:
         return dict(await app.consumer.earliest_offsets(*tps))
@@ -170,9 +166,10 @@ def _positions(app: faust.App, tables: Tables, settings: Settings, tally: Tally)
 
     fenced = {
         settings.topic_prefix + topics.ORDER_PLACED: Source(),
-        settings.topic_prefix + topics.ORDER_RETURNED: Source(after=after_returns),
+        settings.topic_prefix + topics.ORDER_RETURNED: Source(),
         settings.topic_prefix + topics.PRODUCT_UPDATED: Source(every_record=False),
         settings.topic_prefix + topics.CUSTOMER_UPDATED: Source(every_record=False),
+        settings.topic_prefix + topics.CUSTOMER_ERASED: Source(),
     }
     gaps = Gaps(tally, settings.topic_prefix, settings.on_gap)
     return TablePositions(tables, fenced, earliest, ends, served_ends, gaps, tally)

@@ -12,6 +12,7 @@ from stream.events import (
     BasketUpdated,
     CustomerErased,
     CustomerUpdated,
+    ErasureProven,
     OrderPlaced,
     OrderReturned,
     ProductUpdated,
@@ -55,10 +56,11 @@ ORDERS = Channel(topics.ORDER_PLACED, OrderPlaced, "order_id", "receive")
 RETURNS = Channel(topics.ORDER_RETURNED, OrderReturned, "order_id", "receive")
 PRODUCTS = Channel(topics.PRODUCT_UPDATED, ProductUpdated, "sku", "receive", tombstones=True)
 CUSTOMERS = Channel(topics.CUSTOMER_UPDATED, CustomerUpdated, "customer_id", "receive", tombstones=True)
-ERASURES = Channel(topics.CUSTOMER_ERASED, CustomerErased, "customer_id", "receive", planned=True)
+ERASURES = Channel(topics.CUSTOMER_ERASED, CustomerErased, "customer_id", "receive")
 FEEDBACK = Channel(topics.SUGGESTION_FEEDBACK, SuggestionFeedback, "suggestion_id", "receive", planned=True)
 SUGGESTIONS = Channel(topics.SUGGESTIONS, Suggestion, "basket_id", "send")
-TIER_CHANGES = Channel(topics.CUSTOMER_TIER_CHANGED, TierChanged, "customer_id", "send")
+TIER_CHANGES = Channel(topics.CUSTOMER_TIER_CHANGED, TierChanged, "customer_id", "send", tombstones=True)
+PROOFS = Channel(topics.ERASURE_PROVEN, ErasureProven, "proof_id", "send")
 
 CHANNELS: tuple[Channel[Struct], ...] = (
     BASKETS,
@@ -70,4 +72,5 @@ CHANNELS: tuple[Channel[Struct], ...] = (
     FEEDBACK,
     SUGGESTIONS,
     TIER_CHANGES,
+    PROOFS,
 )

@@ -305,3 +305,17 @@ class TierChanged(Struct, frozen=True, gc=False, kw_only=True, rename={"from_tie
     to_tier: str
     spend: dict[Currency, Money]
     window_days: int
+
+
+class ErasureProven(Struct, frozen=True, gc=False, kw_only=True):
+    """A customer was forgotten: so many orders and pairs of SKUs taken away. It does not say who the customer was.
+
+    `proof_id` is made of the customer's id and the request's `event_id`; `digest` of where the orders stood in the log.
+    """
+
+    proof_id: Id
+    asked_at: Moment
+    done_at: Moment
+    orders: int
+    pairs: int
+    digest: str

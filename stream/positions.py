@@ -32,11 +32,10 @@ PATIENCE_S = 15.0
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """How a topic makes tables. `after` is called with the offset once it may be committed."""
+    """How a topic makes tables."""
 
     every_record: bool = True
     """A record that the log no longer holds makes the tables wrong; else the last one of a key says all."""
-    after: Callable[[Owner, int], Awaitable[None]] | None = None
 
 
 _RESTORE = (
@@ -180,9 +179,6 @@ class TablePositions:
         """Move every tag's fence up to what is about to be committed."""
         async with owner.lock:
             await self._tables.fences.move(owner, offset - 1, owner.watermark_at(offset - 1))
-        after = self._fenced[owner.topic].after
-        if after is not None:
-            await after(owner, offset)
 
     async def check(self) -> None:
         """Raise StateLost when the tables are not, or no longer hold, what our partitions rely on."""

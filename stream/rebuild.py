@@ -16,7 +16,13 @@ from stream.tables.tables import Tables
 from stream.topics import admin_client
 from stream.verification.log_reader import log_bounds
 
-REPLAYED = (topics.ORDER_PLACED, topics.ORDER_RETURNED, topics.PRODUCT_UPDATED, topics.CUSTOMER_UPDATED)
+REPLAYED = (
+    topics.ORDER_PLACED,
+    topics.ORDER_RETURNED,
+    topics.PRODUCT_UPDATED,
+    topics.CUSTOMER_UPDATED,
+    topics.CUSTOMER_ERASED,
+)
 """What the tables are made of; baskets go on where they are, nobody wants an old answer again."""
 
 KEYS_AT_ONCE = 500

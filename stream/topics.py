@@ -26,6 +26,7 @@ CUSTOMER_ERASED = "customer-erased"
 SUGGESTION_FEEDBACK = "suggestion-feedback"
 SUGGESTIONS = "suggestions"
 CUSTOMER_TIER_CHANGED = "customer-tier-changed"
+ERASURE_PROVEN = "erasure-proven"
 KPI_UPDATED = "kpi-updated"
 
 CONSUMED = (
@@ -37,7 +38,7 @@ CONSUMED = (
     CUSTOMER_ERASED,
     SUGGESTION_FEEDBACK,
 )
-PUBLISHED = (SUGGESTIONS, CUSTOMER_TIER_CHANGED, KPI_UPDATED)
+PUBLISHED = (SUGGESTIONS, CUSTOMER_TIER_CHANGED, ERASURE_PROVEN, KPI_UPDATED)
 COMPACTED = frozenset({PRODUCT_UPDATED, CUSTOMER_UPDATED, CUSTOMER_TIER_CHANGED, KPI_UPDATED})
 
 DEAD_LETTER_SUFFIX = "-dlt"
@@ -49,8 +50,8 @@ SHORT_RETENTION_MS = 7 * _DAY_MS
 """Baskets and suggestions: what a consumer that was down for a long weekend still wants."""
 
 ORDER_RETENTION_MS = 400 * _DAY_MS
-"""Orders, returns, erasures, feedback: longer than the longest window (365 days of a customer's spend),
-so that the tables can be rebuilt and recounted from the log."""
+"""Orders, returns, erasures and their proofs, feedback: longer than the longest window (365 days of a customer's
+spend), so that the tables can be rebuilt and recounted from the log."""
 
 DEAD_LETTER_RETENTION_MS = 30 * _DAY_MS
 

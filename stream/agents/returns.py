@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 import faust
 
 from stream import topics
@@ -11,6 +13,7 @@ from stream.channels import RETURNS
 from stream.dead_letters import DeadLetter
 from stream.errors import PoisonEvent
 from stream.intake import receive_all
+from stream.tables.returns import Outcome
 
 
 def register(app: faust.App, wiring: Wiring) -> None:
@@ -19,19 +22,22 @@ def register(app: faust.App, wiring: Wiring) -> None:
     async def take_back(batch: RecordBatch) -> None:
         received, letters = receive_all(RETURNS, batch.records)
         posted: set[int] = set()
+        outcomes: Counter[Outcome] = Counter()
         owner = wiring.positions.owner(batch.topic, batch.partition, batch.assignment)
         async with owner.lock:
             for event, _, record in received:
                 try:
-                    applied = await wiring.tables.orders.take_back(owner, record.offset, event)
+                    taken = await wiring.tables.returns.take_back(owner, record.offset, event)
                 except PoisonEvent as poison:
                     letters.append(DeadLetter(record, poison, "tables"))
                 else:
-                    posted.update(applied.posted_tags)
-                    wiring.tally.add("returns")
+                    posted.update(taken.applied.posted_tags)
+                    outcomes[taken.outcome] += 1
             await wiring.bury(letters)
             owner.handled(batch.last_offset)
         wiring.announcer.note(posted)
+        for outcome, returns in outcomes.items():
+            wiring.tally.add(f"returns.{outcome.value}", returns)
 
     @app.agent(batch_topic(app, wiring.topic(topics.ORDER_RETURNED)), name="on_order_returned")
     async def on_order_returned(stream: faust.StreamT[RecordBatch]) -> None:

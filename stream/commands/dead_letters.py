@@ -12,6 +12,7 @@ from rich.table import Table
 
 from stream.commands.options import Broker, Json
 from stream.dead_letter_log import DeadLetterView, list_dead_letters
+from stream.dead_letter_purge import PurgeReport, purge_dead_letters
 from stream.dead_letter_replay import ReplayReport, replay_dead_letters
 from stream.errors import OperatorError
 from stream.publisher import Publisher
@@ -69,6 +70,38 @@ def replay(
     console.print(
         f"{report.before} had been before, {report.unasked} were not asked for, {report.too_large} are cut"
     )
+
+
+@app.command()
+def purge(
+    topic: Topic,
+    containing: Annotated[
+        str, typer.Option(metavar="TEXT", help="Delete letters in which this text stands.")
+    ],
+    broker: Broker = None,
+    dry_run: Annotated[bool, typer.Option(help="Say what would be deleted; delete nothing.")] = False,
+    json: Json = False,
+) -> None:
+    """Delete dead letters that hold a text, as an erased customer's id; the others are kept, if not yet replayed."""
+    settings = load_settings(broker=broker)
+    report = asyncio.run(_purge(settings, _full(settings, topic), containing, dry_run))
+    if json:
+        print(msgspec.json.encode(report).decode())
+        return
+    would = "would be " if report.dry_run else ""
+    Console(highlight=False).print(
+        f"{report.purged} letters {would}deleted, {report.kept} kept, {report.replayed} that had been replayed "
+        f"{would}{'deleted' if report.purged else 'left'} as well"
+    )
+
+
+async def _purge(settings: Settings, topic: str, text: str, dry_run: bool) -> PurgeReport:
+    publisher = Publisher(settings.broker, idempotent=settings.idempotent)
+    await publisher.start()
+    try:
+        return await purge_dead_letters(settings.broker, topic, text, publisher=publisher, dry_run=dry_run)
+    finally:
+        await publisher.stop()
 
 
 async def _replay(

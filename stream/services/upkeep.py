@@ -19,6 +19,7 @@ class Upkeep:
     def __init__(self, wiring: Wiring, tier_changes: TierChanges) -> None:
         self._wiring, self._tier_changes = wiring, tier_changes
         self._seen: set[tuple[int, bytes]] = set()
+        self._given_up = NO_PANE
 
     async def round(self) -> None:
         """One round. What is unavailable or no longer ours waits for the next.
@@ -32,6 +33,7 @@ class Upkeep:
             if end > NO_PANE:
                 await self._expire(end)
                 await self._sweep(end)
+                await self._give_up(end)
             await self._deliver_leftovers()
         except (StateUnavailable, Superseded) as exc:
             logger.warning("upkeep waits: %s", exc)
@@ -56,6 +58,18 @@ class Upkeep:
         first_live = tables.customer_window.live(end).start
         while posted := await tables.customers.sweep(first_live):
             self._wiring.announcer.note(posted)
+
+    async def _give_up(self, end: int) -> None:
+        """Let go of what waited through a whole window, whenever that moved on."""
+        if end == self._given_up:
+            return
+        tables = self._wiring.tables
+        while dropped := await tables.returns.give_up(tables.window.live(end).start):
+            logger.warning("%d returns waited for orders that never came; they are given up", dropped)
+            self._wiring.tally.add("returns.given up", dropped)
+        first_live = min(tables.window.live(end).start, tables.customer_window.live(end).start)
+        await tables.erasures.let_go(first_live)
+        self._given_up = end
 
     async def _deliver_leftovers(self) -> None:
         """Publish what a worker that died had posted: whatever is still there a round later."""

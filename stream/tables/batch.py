@@ -78,10 +78,13 @@ class FencedBatch:
         self._tiers = tiers.packed()
         self._sku_keys: dict[bytes, tuple[bytes, bytes]] = {}
 
-    async def apply(self, owner: Owner, fence: str, changes: Sequence[Change]) -> Applied:
+    async def apply(
+        self, owner: Owner, fence: str, changes: Sequence[Change], *, of_undos: bool = False
+    ) -> Applied:
         """Apply changes in offset order, each tag exactly once however often this is repeated.
 
-        Raises Superseded, StateLost, StateUnavailable.
+        `of_undos`: the fence is the mark of an order, offsets number its undos. Raises Superseded, StateLost,
+        StateUnavailable.
         """
         updates, posted = 0, []
         for step in _steps(changes, MAX_PAIRS_A_TAG * self._tags):
@@ -90,7 +93,10 @@ class FencedBatch:
             while pending:
                 tags = sorted(pending)
                 answers = await self._store.scripts(
-                    [self._script(owner, fence, tag, *pending[tag], last, watermark) for tag in tags]
+                    [
+                        self._script(owner, fence, tag, *pending[tag], last, watermark, of_undos)
+                        for tag in tags
+                    ]
                 )
                 behind: dict[int, int] = {}
                 for tag, answer in zip(tags, answers, strict=True):
@@ -120,10 +126,19 @@ class FencedBatch:
         return shares
 
     def _script(
-        self, owner: Owner, fence: str, tag: int, first: int, share: _Share, last: int, watermark: int
+        self,
+        owner: Owner,
+        fence: str,
+        tag: int,
+        first: int,
+        share: _Share,
+        last: int,
+        watermark: int,
+        of_undos: bool,
     ) -> Script:
         keys = self._keys
         names = [keys.fences(tag), keys.order_counts(tag), keys.tiers(tag), keys.due(tag), keys.outbox(tag)]
+        names += [keys.undone(tag) if of_undos else keys.fences(tag), keys.erased(tag)]
         for sku in share.skus:
             names.extend(self._keys_of(tag, sku))
         for account in share.customers:

@@ -7,7 +7,8 @@ different keys.
 
 **Sent again.** A call that is redirected did nothing. One whose answer was lost may have been carried out, and is
 repeated all the same: counts are changed by scripts alone and those refuse what they did before (`apply`, `claim`,
-`take_return`, `move_fence` by fence, claim or offset; `put_latest` by position; `sweep` finds nothing left). Commands
+`move_fence` by fence, claim or offset; `amend_order`, `park_return`, `drop_if` by the value that was read;
+`put_latest` by position; `erase_customer` by time; `sweep`, `give_up` find nothing left). Commands
 set, delete or read, except for `HINCRBY` of an epoch, of which a worker may skip some.
 """
 

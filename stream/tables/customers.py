@@ -7,8 +7,10 @@ from typing import NamedTuple
 
 import msgspec
 
+from stream.codec import occurred_ms
 from stream.events import CustomerUpdated
 from stream.tables.batch import TierTable
+from stream.tables.erased import Erased
 from stream.tables.ids import customer_id, tag_of
 from stream.tables.keys import Keys
 from stream.tables.store import Script, Store
@@ -35,6 +37,7 @@ class Customers:
 
     def __init__(self, store: Store, keys: Keys, tags: int, tiers: TierTable) -> None:
         self._store, self._keys, self._tags, self._tiers = store, keys, tags, tiers
+        self._erased = Erased(store, keys, tags)
 
     async def known(self, names: Sequence[str]) -> dict[str, Known]:
         """Tier and profile of each customer; a tier set by hand wins. One round trip."""
@@ -88,7 +91,10 @@ class Customers:
         return self._tiers.names[min(int(position or b"0"), len(self._tiers.names) - 1)]
 
     async def put(self, partition: int, profiles: Sequence[tuple[int, str, bytes]]) -> None:
-        """Store (offset, customer, event) unless a later record of that partition is there; b"" withdraws it."""
+        """Store (offset, customer, event) unless a later record of that partition is there; b"" withdraws it.
+
+        A profile no newer than its customer's erasure does not stay.
+        """
         by_tag: dict[int, list[Put]] = {}
         for offset, name, raw in profiles:
             ident = customer_id(name)
@@ -100,6 +106,18 @@ class Customers:
                 for tag, puts in by_tag.items()
             ]
         )
+        await self.drop_erased([name for _, name, _ in profiles])
+
+    async def drop_erased(self, names: Sequence[str]) -> None:
+        """Drop the profiles of these customers that are no newer than their erasure."""
+        for name, erasure in (await self._erased.of(names)).items():
+            ident = customer_id(name)
+            profiles = self._keys.profiles(tag_of(ident, self._tags))
+            held = (await self._store.commands([("HGET", profiles, ident)]))[0]
+            if held is None or len(held) == POSITION_BYTES:
+                continue
+            if occurred_ms(_profile(held[POSITION_BYTES:]).occurred_at) <= erasure.at_ms:
+                await self._store.scripts([Script("drop_if", [profiles], [ident, held])])
 
     async def sweep(self, first_live: int) -> list[int]:
         """Take panes before `first_live` out of the accounts due for it; returns the tags that posted a change.

@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import AsyncIterator, Iterable
 from typing import Any
 
-from stream.tables.order_record import unpack
+from stream.tables.order_record import split, unpack
 from stream.tables.store import Command
 from stream.tables.tables import Tables
 
@@ -99,8 +99,9 @@ async def _orders(tables: Tables, found: list[tuple[int, str, bytes]]) -> AsyncI
     async for key, answer in _read(tables, "HGETALL", panes):
         for raw in answer[1::2]:
             record = unpack(raw)
-            names = await tables.dictionary.names(record.skus)
-            skus = sorted(names.get(ident, ident.hex()) for ident in record.skus)
+            left = split(record.left.counted)
+            names = await tables.dictionary.names(left)
+            skus = sorted(names.get(ident, ident.hex()) for ident in left)
             if skus:
                 rows.append({"table": "order", "order_id": record.order_id, "pane": panes[key], "skus": skus})
     for row in sorted(rows, key=lambda row: (row["order_id"], row["pane"])):

@@ -8,33 +8,39 @@ from stream.decisions.window import Window
 from stream.tables.batch import Change, FencedBatch
 from stream.tables.deltas import WeightedOrder
 from stream.tables.fences import Fences, Owner, expiry_fence
-from stream.tables.ids import order_id, tag_of
+from stream.tables.ids import order_id
 from stream.tables.keys import Keys
-from stream.tables.order_record import OrderRecord, unpack
-from stream.tables.orders import pane_member
+from stream.tables.order_log import Logged, pane_member
 from stream.tables.store import Command, Store
+from stream.tables.undoing import Undoing, mark_of
 from stream.tables.wire import position_of
 
 STEP_ORDERS = 500
 """Orders taken away while the partition's lock is held; new orders wait no longer than that."""
-
-Logged = tuple[int, OrderRecord]
 
 
 class Expiry:
     """Expires the panes of the partitions a worker owns. A crash anywhere resumes; nothing is subtracted twice."""
 
     def __init__(
-        self, store: Store, keys: Keys, tags: int, window: Window, fences: Fences, batch: FencedBatch
+        self,
+        store: Store,
+        keys: Keys,
+        tags: int,
+        window: Window,
+        fences: Fences,
+        batch: FencedBatch,
+        undoing: Undoing,
     ) -> None:
         self._store, self._keys, self._tags, self._window = store, keys, tags, window
-        self._fences, self._batch = fences, batch
+        self._fences, self._batch, self._undoing = fences, batch, undoing
 
     async def expire(self, owner: Owner, end: int) -> int:
         """Take away the owner's panes that a window ending with pane `end` does not cover; returns the orders walked.
 
         Order of deletion: the counts of all tags, then, once the partition itself has come past the pane and so can
-        place no more orders in it, the pane's orders and claims, and one pane later its fences.
+        place no more orders in it, what is undone and not yet taken away everywhere, the pane's orders and claims, and
+        one pane later its fences.
         Raises Superseded, StateLost, StateUnavailable.
         """
         if not owner.caught_up:
@@ -62,19 +68,24 @@ class Expiry:
         await self._store.commands([("SADD", self._keys.closed(t), member) for t in range(self._tags)])
         walked, gone = -1, 0
         orders = await self._read(owner, pane)
-        while fresh := [logged for logged in orders if logged[0] > walked]:
+        while fresh := [logged for logged in orders if logged.offset > walked]:
             for start in range(0, len(fresh), STEP_ORDERS):
                 step = fresh[start : start + STEP_ORDERS]
-                changes = [Change(offset, (WeightedOrder(r.counted, -1),)) for offset, r in step]
+                changes = [
+                    Change(logged.offset, (WeightedOrder(logged.record.left.counted, -1),)) for logged in step
+                ]
                 async with owner.lock:
                     await self._batch.apply(owner, expiry_fence(owner, pane), changes)
-            walked = fresh[-1][0]
+            walked = fresh[-1].offset
             gone += len(fresh)
             async with owner.lock:
                 orders = await self._read(owner, pane)
-                if orders[-1][0] == walked:
+                if orders[-1].offset == walked:
                     break
         if pane < self._window.live(owner.watermark).start:
+            for logged in orders:
+                if logged.record.undone:
+                    await self._undoing.settle(owner, logged)
             async with owner.lock:
                 await self._drop(owner, pane, orders)
         return gone
@@ -84,19 +95,19 @@ class Expiry:
         raw = await self._store.commands(
             [("HGETALL", self._keys.pane(t, owner.partition, pane)) for t in range(self._tags)]
         )
-        return sorted(
-            (int.from_bytes(field, "big"), unpack(record))
-            for fields in raw
+        logged = [
+            Logged(tag, owner.partition, int.from_bytes(field, "big"), pane, record)
+            for tag, fields in enumerate(raw)
             for field, record in zip(fields[::2], fields[1::2], strict=True)
-        )
+        ]
+        return sorted(logged, key=lambda order: order.offset)
 
     async def _own_claims(self, owner: Owner, orders: Sequence[Logged]) -> dict[int, list[bytes]]:
         """Order ids by tag whose claim is still that of the logged record."""
         placed: dict[int, list[tuple[bytes, bytes]]] = {}
-        for offset, record in orders:
-            ident = order_id(record.order_id)
-            position = position_of(owner.partition, offset)
-            placed.setdefault(tag_of(ident, self._tags), []).append((ident, position))
+        for logged in orders:
+            position = position_of(owner.partition, logged.offset)
+            placed.setdefault(logged.tag, []).append((order_id(logged.record.order_id), position))
         held = await self._store.commands(
             [("HMGET", self._keys.claims(tag), *(ident for ident, _ in mine)) for tag, mine in placed.items()]
         )
@@ -114,7 +125,12 @@ class Expiry:
         ]
         commands += [("UNLINK", self._keys.pane(tag, owner.partition, pane)) for tag in tags]
         await self._store.commands(commands)
-        # Not before: a pane that no tag names any more is never walked again, whatever is left of it.
-        await self._store.commands(
-            [("SREM", key, member) for tag in tags for key in (self._keys.panes(tag), self._keys.closed(tag))]
-        )
+        # Not before: a pane that no tag names any more is never walked again, whatever is left of it; and an order that
+        # is still logged without its marks would be undone once more.
+        undone = [mark_of(order.partition, order.offset) for order in orders if order.record.undone]
+        commands = [
+            ("SREM", key, member) for tag in tags for key in (self._keys.panes(tag), self._keys.closed(tag))
+        ]
+        if undone:
+            commands += [("HDEL", self._keys.undone(tag), *undone) for tag in tags]
+        await self._store.commands(commands)

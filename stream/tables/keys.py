@@ -84,9 +84,25 @@ class Keys:
         """Hash, the order log: offset (8 bytes) -> packed order."""
         return self.prefix(tag) + f"pane:{partition}:{pane}".encode()
 
-    def returns(self, tag: int, partition: int) -> bytes:
-        """Hash: offset (8 bytes) in `order-returned` -> what that return takes away; kept until committed."""
-        return self.prefix(tag) + f"returns:{partition}".encode()
+    def undone(self, tag: int) -> bytes:
+        """Hash: `<partition>:<offset>` of an order -> how many of its record's undos are in this tag, `:0`."""
+        return self.prefix(tag) + b"undone"
+
+    def parked(self, tag: int) -> bytes:
+        """Hash: order id (16 bytes) -> packed returns that came before their order."""
+        return self.prefix(tag) + b"parked"
+
+    def waiting(self, tag: int) -> bytes:
+        """Sorted set: order id of `parked` -> pane of its newest return, for giving up."""
+        return self.prefix(tag) + b"waiting"
+
+    def erased(self, tag: int) -> bytes:
+        """Hash: customer id (16 bytes) -> `erased at (ms):last pane wiped:partition:offset` of the erasure."""
+        return self.prefix(tag) + b"erased"
+
+    def proofs(self, tag: int) -> bytes:
+        """Hash: proof id (16 bytes) -> erasure-proven event, which does not say who the customer was."""
+        return self.prefix(tag) + b"proofs"
 
     def customer(self, tag: int, customer_id: bytes) -> bytes:
         """Hash: `id`, `orders`, `t:<currency>` -> spend, both in the customer window."""

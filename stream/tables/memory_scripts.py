@@ -8,27 +8,22 @@ from typing import Any
 
 import msgspec
 
-from stream.tables.wire import Account, unpack_accounts, unpack_claims, unpack_puts
+from stream.tables.memory_accounts import (
+    Data,
+    Keys,
+    change_account,
+    drop,
+    forget_if_empty,
+    increment,
+    settle_tier,
+    take_panes,
+)
+from stream.tables.wire import unpack_accounts, unpack_claims, unpack_puts
 
-Data = dict[bytes, Any]
-Keys = Sequence[bytes]
 Args = Sequence[Any]
 
 _HEADER = struct.Struct(">8siI")
 _ENTRY = struct.Struct(">8si")
-
-
-def increment(data: Data, key: bytes, field: bytes, delta: int, *, keep_zero: bool = False) -> int:
-    """HINCRBY, then HDEL at zero unless `keep_zero`."""
-    table = data.setdefault(key, {})
-    total = int(table.get(field, b"0")) + delta
-    if total == 0 and not keep_zero:
-        table.pop(field, None)
-        if not table:
-            del data[key]
-    else:
-        table[field] = str(total).encode()
-    return total
 
 
 def _refuse_owner(data: Data, keys: Keys, source: str, epoch: int) -> list[Any] | None:
@@ -38,8 +33,8 @@ def _refuse_owner(data: Data, keys: Keys, source: str, epoch: int) -> list[Any] 
     return [4, held] if held < epoch else None
 
 
-def _fence_of(data: Data, keys: Keys, field: str) -> int:
-    stored = data.get(keys[0], {}).get(field.encode())
+def _fence_of(data: Data, key: bytes, field: str) -> int:
+    stored = data.get(key, {}).get(field.encode())
     return -1 if stored is None else int(stored.split(b":")[0])
 
 
@@ -55,11 +50,18 @@ def _claim(data: Data, keys: Keys, args: Args) -> list[Any]:
         mine = claim is not None and claim[:12] == partition + offset
         if claim is None or (not mine and int.from_bytes(claim[12:], "big", signed=True) < live_from):
             claims[order] = partition + offset + pane.to_bytes(4, "big", signed=True)
-            data.setdefault(keys[2 + number], {})[offset] = record
+            returns = data.get(keys[3], {}).get(order)
+            if returns is not None:
+                record = record[:-1] + returns
+                drop(data, keys[3], order)
+                drop(data, keys[4], order)
+            data.setdefault(keys[4 + number], {})[offset] = record
             data.setdefault(keys[2], set()).add(names[number - 1].encode())
-            verdicts += b"1"
+            verdicts += b"1" if returns is None else b"2"
+        elif not mine:
+            verdicts += b"0"
         else:
-            verdicts += b"1" if mine else b"0"
+            verdicts += b"1" if data.get(keys[4 + number], {}).get(offset, record) == record else b"2"
     return [0, verdicts]
 
 
@@ -67,14 +69,14 @@ def _apply(data: Data, keys: Keys, args: Args) -> list[Any]:
     source, epoch, field, first, last, known, watermark, _, headers, entries, customers, tiers, cause = args
     if refusal := _refuse_owner(data, keys, source, int(epoch)):
         return refusal
-    fence = _fence_of(data, keys, field)
+    fence = _fence_of(data, keys[5], field)
     if fence < int(known):
         return [4, fence]
     if int(last) <= fence:
         return [1, fence]
     if int(first) <= fence:
         return [2, fence]
-    key, at = 5, 0
+    key, at = 7, 0
     for ident, orders, partners in _HEADER.iter_unpack(headers):
         if orders:
             increment(data, keys[1], ident, orders)
@@ -86,9 +88,9 @@ def _apply(data: Data, keys: Keys, args: Args) -> list[Any]:
     posted = 0
     table = msgspec.msgpack.decode(tiers)
     for customer in unpack_accounts(customers):
-        posted += _change_account(data, keys, customer, keys[key], keys[key + 1], table, cause)
+        posted += change_account(data, keys, customer, keys[key], keys[key + 1], table, cause)
         key += 2
-    data.setdefault(keys[0], {})[field.encode()] = f"{last}:{watermark}".encode()
+    data.setdefault(keys[5], {})[field.encode()] = f"{last}:{watermark}".encode()
     return [0, posted]
 
 
@@ -103,79 +105,37 @@ def _zincrby(data: Data, key: bytes, member: bytes, delta: int) -> None:
         del data[key]
 
 
-def _settle_tier(data: Data, keys: Keys, ident: bytes, account: bytes, tiers: Any, cause: str) -> int:
-    held = min(int(data.get(keys[2], {}).get(ident, b"0")), len(tiers))
-    fields: dict[bytes, bytes] = data.get(account, {})
-    tier, spend = 0, []
-    for field, value in fields.items():
-        if field.startswith(b"t:"):
-            total = int(value)
-            rise = max((i for i, (up, _) in enumerate(tiers, 1) if total >= up), default=0)
-            keep = max((i for i, (_, low) in enumerate(tiers[:held], 1) if total >= low), default=0)
-            tier = max(tier, rise, keep)
-            spend.append([field[2:].decode(), value.decode()])
-    if tier == held:
-        return 0
-    if tier:
-        data.setdefault(keys[2], {})[ident] = str(tier).encode()
-    else:
-        data[keys[2]].pop(ident, None)
-    message = msgspec.msgpack.encode([fields.get(b"id", b"").decode(), held, tier, spend])
-    data.setdefault(keys[4], {})[cause.encode() + b"/" + ident] = message
-    return 1
-
-
-def _forget_if_empty(data: Data, keys: Keys, ident: bytes, account: bytes, spend: bytes) -> None:
-    if b"orders" in data.get(account, {}) or data.get(spend):
-        return
-    data.pop(account, None)
-    data.get(keys[2], {}).pop(ident, None)
-    data.get(keys[3], {}).pop(ident, None)
-
-
-def _account_field(what: str) -> bytes:
-    return b"orders" if what == "o" else f"t:{what}".encode()
-
-
-def _change_account(
-    data: Data, keys: Keys, customer: Account, account: bytes, spend: bytes, tiers: Any, cause: str
-) -> int:
-    ident, name, entries = customer
-    data.setdefault(account, {})[b"id"] = name.encode()
-    due = data.setdefault(keys[3], {})
-    for pane, what, delta in entries:
-        increment(data, spend, f"{pane}:{what}".encode(), int(delta))
-        increment(data, account, _account_field(what), int(delta))
-        due[ident] = min(due.get(ident, int(pane)), int(pane))
-    posted = _settle_tier(data, keys, ident, account, tiers, cause)
-    _forget_if_empty(data, keys, ident, account, spend)
-    return posted
-
-
 def _sweep(data: Data, keys: Keys, args: Args) -> list[Any]:
     ident, cutoff, tiers, cause = args
-    earliest: int | None = None
-    for field, value in list(data.get(keys[5], {}).items()):
-        pane, what = field.decode().split(":", 1)
-        if int(pane) <= int(cutoff):
-            increment(data, keys[5], field, -int(value))
-            increment(data, keys[1], _account_field(what), -int(value))
-        elif earliest is None or int(pane) < earliest:
-            earliest = int(pane)
-    if earliest is None:
-        data.get(keys[3], {}).pop(ident, None)
-    else:
-        data.setdefault(keys[3], {})[ident] = earliest
-    posted = _settle_tier(data, keys, ident, keys[1], msgspec.msgpack.decode(tiers), cause)
-    _forget_if_empty(data, keys, ident, keys[1], keys[5])
+    take_panes(data, keys, keys[5], keys[1], ident, int(cutoff))
+    posted = settle_tier(data, keys, ident, keys[1], msgspec.msgpack.decode(tiers), cause)
+    forget_if_empty(data, keys, ident, keys[1], keys[5])
     return [0, posted]
+
+
+def _erase_customer(data: Data, keys: Keys, args: Args) -> list[Any]:
+    source, epoch, ident, at_ms, mark, wiped, tiers = args
+    if refusal := _refuse_owner(data, keys, source, int(epoch)):
+        return refusal
+    held = data.get(keys[6], {}).get(ident)
+    if held is None or int(held.split(b":")[0]) < int(at_ms):
+        held = mark.encode()
+        data.setdefault(keys[6], {})[ident] = held
+    take_panes(data, keys, keys[5], keys[1], ident, int(wiped))
+    drop(data, keys[2], ident)
+    settle_tier(data, keys, ident, keys[1], msgspec.msgpack.decode(tiers), None)
+    for field in list(data.get(keys[4], {})):
+        if field.endswith(b"/" + ident):
+            drop(data, keys[4], field)
+    forget_if_empty(data, keys, ident, keys[1], keys[5])
+    return [0, held]
 
 
 def _move_fence(data: Data, keys: Keys, args: Args) -> list[Any]:
     source, epoch, offset, watermark, known = args
     if refusal := _refuse_owner(data, keys, source, int(epoch)):
         return refusal
-    fence = _fence_of(data, keys, source)
+    fence = _fence_of(data, keys[0], source)
     if fence < int(known):
         return [4, fence]
     if int(offset) <= fence:
@@ -184,20 +144,50 @@ def _move_fence(data: Data, keys: Keys, args: Args) -> list[Any]:
     return [0, int(offset)]
 
 
-def _take_return(data: Data, keys: Keys, args: Args) -> list[Any]:
-    source, epoch, offset, order_offset, as_read, as_to_be, taken, member = args
+def _amend_order(data: Data, keys: Keys, args: Args) -> list[Any]:
+    source, epoch, offset, as_read, as_to_be, member = args
     if refusal := _refuse_owner(data, keys, source, int(epoch)):
         return refusal
-    before = data.get(keys[1], {}).get(offset)
-    if before is not None:
-        return [0, before]
-    if member.encode() in data.get(keys[2], ()):
+    if member and member.encode() in data.get(keys[1], ()):
         return [5, b""]
-    if data.get(keys[3], {}).get(order_offset) != as_read:
+    if data.get(keys[2], {}).get(offset) != as_read:
         return [6, b""]
-    data[keys[3]][order_offset] = as_to_be
-    data.setdefault(keys[1], {})[offset] = taken
-    return [0, taken]
+    data[keys[2]][offset] = as_to_be
+    return [0, b""]
+
+
+def _park_return(data: Data, keys: Keys, args: Args) -> list[Any]:
+    source, epoch, order, as_read, as_to_be, pane, limit = args
+    if refusal := _refuse_owner(data, keys, source, int(epoch)):
+        return refusal
+    parked = data.get(keys[2], {})
+    if order in data.get(keys[1], {}) or parked.get(order, b"") != as_read:
+        return [6, b""]
+    if not as_read and len(parked) >= int(limit):
+        return [7, b""]
+    data.setdefault(keys[2], {})[order] = as_to_be
+    waiting = data.setdefault(keys[3], {})
+    waiting[order] = max(waiting.get(order, int(pane)), int(pane))
+    return [0, b""]
+
+
+def _give_up(data: Data, keys: Keys, args: Args) -> bytes:
+    order, cutoff = args
+    pane = data.get(keys[1], {}).get(order)
+    if pane is None or pane > int(cutoff):
+        return b""
+    returns: bytes = data.get(keys[0], {}).get(order, b"")
+    drop(data, keys[0], order)
+    drop(data, keys[1], order)
+    return returns
+
+
+def _drop_if(data: Data, keys: Keys, args: Args) -> int:
+    field, value = args
+    if data.get(keys[0], {}).get(field) != value:
+        return 0
+    drop(data, keys[0], field)
+    return 1
 
 
 def _top_partners(data: Data, keys: Keys, args: Args) -> list[bytes]:
@@ -259,7 +249,11 @@ SCRIPTS: dict[str, Callable[[Data, Keys, Args], Any]] = {
     "apply": _apply,
     "sweep": _sweep,
     "move_fence": _move_fence,
-    "take_return": _take_return,
+    "amend_order": _amend_order,
+    "park_return": _park_return,
+    "give_up": _give_up,
+    "erase_customer": _erase_customer,
+    "drop_if": _drop_if,
     "top_partners": _top_partners,
     "put_latest": _put_latest,
     "lease": _lease,

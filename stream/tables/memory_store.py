@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from stream.tables import memory_scripts
+from stream.tables.memory_accounts import increment
 from stream.tables.store import Command, Script
 
 
@@ -56,7 +57,7 @@ def _hgetall(data: dict[bytes, Any], key: bytes) -> list[bytes]:
 
 
 def _hincrby(data: dict[bytes, Any], key: bytes, field: Any, delta: Any) -> int:
-    return memory_scripts.increment(data, key, _raw(field), int(delta), keep_zero=True)
+    return increment(data, key, _raw(field), int(delta), keep_zero=True)
 
 
 def _remove(data: dict[bytes, Any], key: bytes, *members: Any) -> int:

@@ -14,7 +14,19 @@ Command = tuple[Any, ...]
 """A Redis command: its name, then its arguments. Keys are made by `Keys` alone."""
 
 ScriptName = Literal[
-    "claim", "apply", "sweep", "move_fence", "take_return", "top_partners", "put_latest", "lease", "put_fits"
+    "claim",
+    "apply",
+    "sweep",
+    "move_fence",
+    "amend_order",
+    "park_return",
+    "give_up",
+    "erase_customer",
+    "drop_if",
+    "top_partners",
+    "put_latest",
+    "lease",
+    "put_fits",
 ]
 
 

@@ -14,6 +14,7 @@ from stream.tables.claims import Claims
 from stream.tables.connection import open_store
 from stream.tables.customers import Customers
 from stream.tables.dictionary import Dictionary
+from stream.tables.erasure import Erasures
 from stream.tables.expiry import Expiry
 from stream.tables.fences import Fences
 from stream.tables.fitted import FittedRows
@@ -22,6 +23,7 @@ from stream.tables.layout import Layout, read_layout, settle_layout
 from stream.tables.neighbours import Neighbours
 from stream.tables.orders import Orders
 from stream.tables.outbox import Outbox
+from stream.tables.returns import Returns
 from stream.tables.servers import Servers
 from stream.tables.store import Store
 
@@ -50,8 +52,11 @@ class Tables:
         self.claims = Claims(*parts)
         self.fitted = FittedRows(*parts)
         self.orders = Orders(*parts, self.window, self.tiers)
-        self.expiry = Expiry(*parts, self.window, self.fences, self.orders.batch)
+        log, undoing = self.orders.log, self.orders.undoing
+        self.returns = Returns(*parts, self.window, log, undoing)
+        self.expiry = Expiry(*parts, self.window, self.fences, self.orders.batch, undoing)
         self.customers = Customers(*parts, self.tiers)
+        self.erasures = Erasures(*parts, self.window, self.tiers, self.customers, log, undoing)
         self.catalogue = Catalogue(*parts)
         window_days = settings.customer_window_panes * settings.pane_s // 86_400
         self.outbox = Outbox(*parts, self.tiers, window_days)

@@ -14,7 +14,7 @@ from hashlib import blake2b
 from itertools import combinations
 from typing import Any, NamedTuple
 
-from stream.events import OrderPlaced, OrderReturned
+from stream.events import CustomerErased, OrderPlaced, OrderReturned
 from stream.verification.returned import CountedOrder
 from stream.verification.rules import Rules
 from stream.verification.tier_bounds import tier_bounds
@@ -50,6 +50,10 @@ class Recount:
     """Counted orders whose id was used again after their pane had left the window."""
     duplicates: int = 0
     late: int = 0
+    repeated: int = 0
+    """Returns whose event id had been seen for their order."""
+    _returned: set[tuple[str, str]] = field(default_factory=set)
+    _erased: dict[str, datetime] = field(default_factory=dict)
     _watermarks: dict[int, int] = field(default_factory=dict)
 
     def place(self, logged: LoggedOrder) -> None:
@@ -71,6 +75,7 @@ class Recount:
         self.orders[event.order_id] = CountedOrder(
             order_id=event.order_id,
             pane=pane,
+            placed_at=event.occurred_at,
             customer_id=event.customer_id,
             currency=event.currency,
             skus=set(sorted({sku for sku, _, _ in lines}, key=_digest)[: self.rules.max_counted]),
@@ -78,10 +83,23 @@ class Recount:
         )
 
     def take_back(self, logged: LoggedReturn) -> None:
-        """Take a return into account; one of an order that is unknown or has left the window does nothing."""
-        order = self.orders.get(logged.event.order_id)
-        if order is not None and order.pane > self.end - self.rules.window_panes:
-            order.take_back(logged.event)
+        """Take a return into account, once an event id.
+
+        One of an order that is unknown, or had left the window when it came back, does nothing.
+        """
+        event = logged.event
+        if (event.order_id, event.event_id) in self._returned:
+            self.repeated += 1
+            return
+        self._returned.add((event.order_id, event.event_id))
+        order = self.orders.get(event.order_id)
+        if order is not None and order.pane > self._pane(event.occurred_at) - self.rules.window_panes:
+            order.take_back(event)
+
+    def erase(self, event: CustomerErased) -> None:
+        """What the customer ordered up to this event's time is as if it had never been."""
+        before = self._erased.get(event.customer_id, event.occurred_at)
+        self._erased[event.customer_id] = max(before, event.occurred_at)
 
     @property
     def end(self) -> int:
@@ -106,7 +124,11 @@ class Recount:
             yield {"table": "order_count", "sku": sku, "count": count}
 
     def _all(self) -> list[CountedOrder]:
-        return [*self.superseded, *self.orders.values()]
+        return [order for order in (*self.superseded, *self.orders.values()) if not self._is_erased(order)]
+
+    def _is_erased(self, order: CountedOrder) -> bool:
+        erased_at = self._erased.get(order.customer_id) if order.customer_id is not None else None
+        return erased_at is not None and order.placed_at <= erased_at
 
     def _customers(self) -> Iterator[Row]:
         by_customer: defaultdict[str, list[CountedOrder]] = defaultdict(list)
@@ -133,18 +155,23 @@ class Recount:
 
 
 def recount(
-    orders: Iterable[LoggedOrder], returns: Iterable[LoggedReturn] = (), *, rules: Rules | None = None
+    orders: Iterable[LoggedOrder],
+    returns: Iterable[LoggedReturn] = (),
+    erasures: Iterable[CustomerErased] = (),
+    *,
+    rules: Rules | None = None,
 ) -> Recount:
-    """Count a whole log: orders as they stand in their partitions, then returns.
+    """Count a whole log: orders as they stand in their partitions, then returns, then erasures.
 
-    A return stands for its final effect: it is one made while its order was in the window and known. In a
-    customer's row `tier` is a tuple, of all tiers that can be right (`tier_bounds`).
+    In a customer's row `tier` is a tuple, of all tiers that can be right (`tier_bounds`).
     """
     result = Recount(rules or Rules())
     for order in orders:
         result.place(order)
     for returned in returns:
         result.take_back(returned)
+    for erased in erasures:
+        result.erase(erased)
     return result
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from datetime import datetime
 
 from stream.events import OrderReturned
 
@@ -18,6 +19,7 @@ class CountedOrder:
 
     order_id: str
     pane: int
+    placed_at: datetime
     customer_id: str | None
     currency: str
     skus: set[str]

@@ -1,4 +1,4 @@
-"""Verify: read the logs of orders and returns, count them anew, and compare with the tables."""
+"""Verify: read the logs of orders, returns and erasures, count them anew, and compare with the tables."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 from aiokafka import ConsumerRecord
 from rich.console import Console
 
-from stream.channels import ORDERS, RETURNS, Channel
+from stream.channels import ERASURES, ORDERS, RETURNS, Channel
 from stream.dead_letters import OFFSET, PARTITION
 from stream.errors import PoisonEvent
 from stream.events import Event
@@ -33,6 +33,8 @@ class Report:
     duplicates: int
     late: int
     returns: int
+    repeated_returns: int
+    erasures: int
     dead_letters: int
     agreeing: dict[str, int]
     differing: int
@@ -43,7 +45,8 @@ class Report:
         console = Console(soft_wrap=True, highlight=False)
         console.print(
             f"{self.orders:,} orders in the log ({self.duplicates:,} duplicates, {self.late:,} late), "
-            f"{self.returns:,} returns, {self.dead_letters:,} dead letters"
+            f"{self.returns:,} returns ({self.repeated_returns:,} sent again), {self.erasures:,} erasures, "
+            f"{self.dead_letters:,} dead letters"
         )
         for table, rows in self.agreeing.items():
             console.print(f"{rows:>12,} rows of {table} agree")
@@ -53,11 +56,11 @@ class Report:
 
 
 class Log:
-    """The orders and returns of a log, counted; read once, compared as often as needed."""
+    """The orders, returns and erasures of a log, counted; read once, compared as often as needed."""
 
     def __init__(self, recount: Recount) -> None:
         self.recount = recount
-        self.orders = self.returns = self.dead_letters = 0
+        self.orders = self.returns = self.erasures = self.dead_letters = 0
 
     async def compare(self, rows: AsyncIterator[Row]) -> Report:
         """The tables' rows, in canonical order, beside the recount's."""
@@ -68,6 +71,8 @@ class Log:
             duplicates=self.recount.duplicates,
             late=self.recount.late,
             returns=self.returns,
+            repeated_returns=self.recount.repeated,
+            erasures=self.erasures,
             dead_letters=self.dead_letters,
             agreeing=dict(sorted(found.agreeing.items())),
             differing=found.differing,
@@ -76,7 +81,7 @@ class Log:
 
 
 async def read_orders_and_returns(settings: Settings) -> Log:
-    """Read and count both logs; what lies on their dead-letter topics was not applied and does not count.
+    """Read and count the logs; what lies on their dead-letter topics was not applied and does not count.
 
     Raises OperatorError when a topic is missing, StateUnavailable when the broker stops answering.
     """
@@ -87,6 +92,9 @@ async def read_orders_and_returns(settings: Settings) -> Log:
     async for record, returned in _applied(settings, RETURNS, log):
         log.returns += 1
         log.recount.take_back(LoggedReturn(record.partition, record.offset, returned))
+    async for _, erased in _applied(settings, ERASURES, log):
+        log.erasures += 1
+        log.recount.erase(erased)
     return log
 
 

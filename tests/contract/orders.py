@@ -6,10 +6,10 @@ from collections import Counter
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from itertools import permutations
-from typing import Any
+from typing import Any, Literal
 
 from stream.errors import StateUnavailable
-from stream.events import OrderLine, OrderPlaced, OrderReturned, ReturnedLine
+from stream.events import CustomerErased, OrderLine, OrderPlaced, OrderReturned, ReturnedLine
 from stream.tables.dump import Row, dump_rows
 from stream.tables.store import Command, Script, Store
 from stream.tables.tables import Tables
@@ -39,16 +39,29 @@ def order(
     )
 
 
-def returned(order_id: str, skus: str = "", *, quantity: int = 1) -> OrderReturned:
-    """The return of one piece of each SKU named; of all when none is."""
+def returned(
+    order_id: str,
+    skus: str = "",
+    *,
+    quantity: int = 1,
+    event_id: str | None = None,
+    day: float = 0,
+    reason: Literal["returned", "cancelled"] = "returned",
+) -> OrderReturned:
+    """The return of one piece of each SKU named; of all when none is. By default alike returns are one event."""
     return OrderReturned(
-        event_id=f"returned-{order_id}",
-        occurred_at=START,
+        event_id=event_id or f"returned-{order_id}-{skus}-{quantity}",
+        occurred_at=START + timedelta(days=day),
         channel="web",
         order_id=order_id,
-        reason="returned",
+        reason=reason,
         lines=[ReturnedLine(sku=sku, quantity=quantity) for sku in skus],
     )
+
+
+def erased(customer: str, *, day: float = 0, event_id: str = "erased") -> CustomerErased:
+    """A customer's wish to be forgotten, `day` days after the start."""
+    return CustomerErased(event_id=event_id, occurred_at=START + timedelta(days=day), customer_id=customer)
 
 
 async def rows(tables: Tables, *names: str) -> list[Row]:

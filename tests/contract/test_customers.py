@@ -34,11 +34,11 @@ async def test_a_tier_falls_only_below_eight_tenths_of_its_threshold(tables: Mak
         ],
     )
 
-    await made.orders.take_back(back, 0, returned("2"))
+    await made.returns.take_back(back, 0, returned("2"))
     assert (await rows(made, "customer"))[0]["tier"] == "bronze"
-    await made.orders.take_back(back, 1, returned("3"))
+    await made.returns.take_back(back, 1, returned("3"))
     assert (await rows(made, "customer"))[0]["tier"] == "bronze"
-    await made.orders.take_back(back, 2, returned("1"))
+    await made.returns.take_back(back, 2, returned("1"))
 
     assert await rows(made, "customer") == []
     assert (await made.customers.known(["ann"]))["ann"].tier == "none"

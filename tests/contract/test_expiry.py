@@ -69,7 +69,7 @@ async def test_a_return_for_a_pane_that_is_being_expired_takes_nothing(tables: M
     await made.orders.place(fast, [(0, order("2", "cd", day=9))])
     await made.expiry.expire(slow, FIRST_PANE + 9)
 
-    await made.orders.take_back(back, 0, returned("1"))
+    await made.returns.take_back(back, 0, returned("1"))
 
     assert await counts(made) == recount([order("2", "cd")])
 

@@ -45,6 +45,7 @@ def test_published_topics_have_no_dead_letter_topic() -> None:
         ("suggestion-feedback", "delete"),
         ("suggestions", "delete"),
         ("customer-tier-changed", "compact"),
+        ("erasure-proven", "delete"),
         ("kpi-updated", "compact"),
     ],
 )

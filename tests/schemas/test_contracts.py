@@ -21,8 +21,16 @@ from stream.contracts.asyncapi import asyncapi
 from stream.contracts.json_schema import json_schema, schema_file
 from stream.contracts.text import json_text, yaml_text
 from stream.dead_letters import OUR_HEADERS
-from stream.events import BasketUpdated, OrderPlaced, Suggestion, SuggestionFeedback
+from stream.events import (
+    BasketUpdated,
+    CustomerErased,
+    ErasureProven,
+    OrderPlaced,
+    Suggestion,
+    SuggestionFeedback,
+)
 from stream.identity import offer_id, suggestion_id
+from stream.tables.proofs import proof_id
 from tests.broken_records import BROKEN, ODD_IDS, basket, line
 
 EXAMPLES = sorted((contracts.SCHEMAS / "examples").glob("*.json"))
@@ -131,6 +139,14 @@ def test_the_answer_to_an_order_has_an_id_derived_from_the_order() -> None:
         assert offer.offer_id == offer_id(answer.suggestion_id, offer.kind, offer.sku)
 
 
+def test_the_example_of_a_proof_answers_the_example_of_a_request() -> None:
+    request = example("customer-erased.request.json", CustomerErased)
+    proof = example("erasure-proven.done.json", ErasureProven)
+
+    assert proof.proof_id == proof_id(request.customer_id, request.event_id)
+    assert proof.asked_at == request.occurred_at
+
+
 def test_every_rung_of_the_examples_ladder_names_every_feature() -> None:
     [upsell] = [
         offer
@@ -182,7 +198,7 @@ def test_yaml_text_keeps_tricky_strings(value: str) -> None:
 
 def test_asyncapi_names_every_topic_that_we_read_write_or_bury_in() -> None:
     document = asyncapi()
-    written = {topics.SUGGESTIONS, topics.CUSTOMER_TIER_CHANGED}
+    written = {topics.SUGGESTIONS, topics.CUSTOMER_TIER_CHANGED, topics.ERASURE_PROVEN}
     dead = {topics.dead_letter_topic(topic) for topic in topics.CONSUMED}
     actions: dict[str, set[str]] = {}
     for operation in document["operations"].values():

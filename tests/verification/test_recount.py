@@ -11,7 +11,7 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stream.events import OrderLine, OrderPlaced, OrderReturned, ReturnedLine
+from stream.events import CustomerErased, OrderLine, OrderPlaced, OrderReturned, ReturnedLine
 from stream.verification.recount import LoggedOrder, LoggedReturn, Recount, recount
 from stream.verification.rules import Rules
 
@@ -42,10 +42,10 @@ def order(
     )
 
 
-def returned(order_id: str, *lines: tuple[str, int]) -> LoggedReturn:
+def returned(order_id: str, *lines: tuple[str, int], event_id: str = "", day: int = 0) -> LoggedReturn:
     event = OrderReturned(
-        event_id="r",
-        occurred_at=DAY0,
+        event_id=event_id or f"r-{lines}",
+        occurred_at=DAY0 + timedelta(days=day),
         channel="web",
         order_id=order_id,
         reason="returned",
@@ -182,10 +182,40 @@ def test_a_return_of_an_unknown_order_does_nothing() -> None:
     assert counts(recount(placed, [returned("2", ("a", 1))], rules=RULES)) == {"a": 1}
 
 
-def test_a_return_of_an_order_outside_the_window_does_nothing() -> None:
-    placed = log(order("1", 0, ["a"], customer="c"), order("2", 3, ["b"]))
+def test_a_return_of_an_order_that_has_left_the_window_does_nothing() -> None:
+    placed = log(order("1", 0, ["a"], customer="c"), order("2", 4, ["b"]))
 
-    assert table(recount(placed, [returned("1")], rules=RULES), "customer")[0]["orders"] == 1
+    in_time = recount(placed, [returned("1", day=2)], rules=RULES)
+    too_late = recount(placed, [returned("1", day=3)], rules=RULES)
+
+    assert table(in_time, "customer") == []
+    assert table(too_late, "customer")[0]["orders"] == 1
+
+
+def test_a_return_sent_twice_counts_once() -> None:
+    placed = log(order("1", 0, ["a", "b"], customer="c", quantity=2))
+    one, same = returned("1", ("a", 1), event_id="x"), returned("1", ("a", 1), event_id="x")
+
+    result = recount(placed, [one, same], rules=RULES)
+
+    assert counts(result) == {"a": 1, "b": 1}
+    assert result.repeated == 1
+
+
+def test_an_erased_customers_orders_are_as_if_never_placed_and_later_ones_count() -> None:
+    placed = log(
+        order("1", 0, ["a"], customer="c", price=600),
+        order("2", 1, ["a", "b"], customer="c"),
+        order("3", 2, ["c"], customer="c"),
+        order("4", 1, ["b"], customer="d"),
+    )
+    erased = CustomerErased(event_id="e", occurred_at=DAY0 + timedelta(days=1), customer_id="c")
+
+    result = recount(placed, erasures=[erased], rules=RULES)
+
+    assert counts(result) == {"b": 1, "c": 1}
+    assert [(row["customer_id"], row["orders"]) for row in table(result, "customer")] == [("c", 1), ("d", 1)]
+    assert table(result, "co_purchase") == []
 
 
 baskets = st.lists(st.sampled_from("abcdef"), min_size=1, max_size=6)

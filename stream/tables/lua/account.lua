@@ -16,7 +16,7 @@ local function kept(tiers, spend, held)
   return 0
 end
 
--- Sets the tier from the account and posts the change; answers 1 if it changed.
+-- Sets the tier from the account and posts the change under `cause` (nil: tells nobody); answers the messages posted.
 local function settle_tier(id, account, tiers, cause)
   local held = tonumber(redis.call('HGET', KEYS[3], id) or '0')
   if held > #tiers then held = #tiers end
@@ -34,6 +34,7 @@ local function settle_tier(id, account, tiers, cause)
   end
   if tier == held then return 0 end
   if tier == 0 then redis.call('HDEL', KEYS[3], id) else redis.call('HSET', KEYS[3], id, tier) end
+  if not cause then return 0 end
   redis.call('HSET', KEYS[5], cause .. '/' .. id, cmsgpack.pack({name, held, tier, spend}))
   return 1
 end
@@ -52,32 +53,58 @@ local function forget_if_empty(id, account, spend)
   redis.call('ZREM', KEYS[4], id)
 end
 
+-- Takes the panes up to `through` out of an account, and notes when it is due next.
+local function take_panes(spend, account, id, through)
+  local fields, earliest = redis.call('HGETALL', spend), nil
+  for i = 1, #fields, 2 do
+    local pane, what = string.match(fields[i], '^(-?%d+):(.+)$')
+    pane = tonumber(pane)
+    if pane <= through then
+      redis.call('HDEL', spend, fields[i])
+      local delta = fields[i + 1]
+      delta = string.sub(delta, 1, 1) == '-' and string.sub(delta, 2) or ('-' .. delta)
+      add(account, what == 'o' and 'orders' or ('t:' .. what), delta)
+    elseif earliest == nil or pane < earliest then
+      earliest = pane
+    end
+  end
+  if earliest then redis.call('ZADD', KEYS[4], earliest, id) else redis.call('ZREM', KEYS[4], id) end
+end
+
 -- Applies the account at `at` of the payload: id 16, name length uint16, entries uint16, name, and for each entry the
 -- lengths (3 bytes) and texts of pane, 'o' (orders) or currency, delta. Answers where the next begins, messages posted.
 -- While nothing is taken away no tier can fall, and only a currency that grew can raise it: the common case stays short.
-local function change_account(payload, at, account, spend, tiers, cause)
+-- Panes that were wiped when the customer was erased (KEYS[7], looked into if `erasures`) take no change any more, and of a
+-- tier that falls because more of an erased customer is taken away nobody is told.
+local function change_account(payload, at, account, spend, tiers, cause, erasures)
   local id, length, entries, name = struct.unpack('>c16I2I2', payload, at)
   at = name + length
-  local reached, earliest, shrunk, new = 0, nil, false, false
+  local mark = erasures and redis.call('HGET', KEYS[7], id)
+  local wiped = mark and tonumber(string.match(mark, '^%d+:(-?%d+)'))
+  local reached, earliest, latest, shrunk, emptied, new = 0, nil, nil, false, false, false
   for _ = 1, entries do
     local p, w, d, text = struct.unpack('>BBB', payload, at)
     local pane = string.sub(payload, text, text + p - 1)
     local what = string.sub(payload, text + p, text + p + w - 1)
     at = text + p + w + d
-    local delta = string.sub(payload, at - d, at - 1)
-    add(spend, pane .. ':' .. what, delta)
-    local total = add(account, what == 'o' and 'orders' or ('t:' .. what), delta)
-    if what ~= 'o' then reached = math.max(reached, risen(tiers, total)) end
-    new = new or total == tonumber(delta)
-    shrunk = shrunk or tonumber(delta) < 0
-    earliest = math.min(earliest or tonumber(pane), tonumber(pane))
+    if not wiped or tonumber(pane) > wiped then
+      local delta = string.sub(payload, at - d, at - 1)
+      add(spend, pane .. ':' .. what, delta)
+      local total = add(account, what == 'o' and 'orders' or ('t:' .. what), delta)
+      if what ~= 'o' then reached = math.max(reached, risen(tiers, total)) end
+      new = new or total == tonumber(delta)
+      shrunk, emptied = shrunk or tonumber(delta) < 0, emptied or total == 0
+      earliest = math.min(earliest or tonumber(pane), tonumber(pane))
+      latest = math.max(latest or tonumber(pane), tonumber(pane))
+    end
   end
   if new then redis.call('HSET', account, 'id', string.sub(payload, name, name + length - 1)) end
   if earliest then redis.call('ZADD', KEYS[4], 'LT', earliest, id) end
   local posted = 0
   if shrunk or reached > tonumber(redis.call('HGET', KEYS[3], id) or '0') then
+    if wiped and shrunk and latest <= wiped + 1 then cause = nil end
     posted = settle_tier(id, account, tiers, cause)
   end
-  if shrunk then forget_if_empty(id, account, spend) end
+  if shrunk or emptied then forget_if_empty(id, account, spend) end
   return at, posted
 end

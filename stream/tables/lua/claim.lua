@@ -1,12 +1,14 @@
 -- Claims orders for the records that placed them and logs each once under its pane.
--- KEYS: fences, claims, panes, then one pane key for each pane of ARGV[5].
+-- KEYS: fences, claims, panes, parked, waiting, then one pane key for each pane of ARGV[5].
 -- ARGV: source, epoch, partition (4 bytes), orders (each: id 16, offset 8, pane int32, first live pane int32, pane number uint16, size uint32, record),
 --       pane members (msgpack: {"<partition>:<pane>", ...}).
--- Answers {0, string of '1' (counts) and '0' (duplicate) in order}, or the refusal.
+-- Returns that waited for an order become part of its record: their packed list takes the place of the empty one that the
+-- record ends with. Answers {0, verdicts in order: '1' counts, '2' counts and something of it was undone, '0' duplicate}.
 local refusal = refuse_owner(ARGV[1], tonumber(ARGV[2]))
 if refusal then return refusal end
 local partition, members = ARGV[3], cmsgpack.unpack(ARGV[5])
 local verdicts, touched = {}, {}
+local parked = redis.call('EXISTS', KEYS[4]) == 1
 local orders, at = ARGV[4], 1
 while at <= #orders do
   local order, offset, pane, live_from, number, size, record = struct.unpack('>c16c8c4i4I2I4', orders, at)
@@ -22,11 +24,20 @@ while at <= #orders do
       won, mine = true, true
     end
   end
+  local placed, verdict = string.sub(orders, record, at - 1), mine and '1' or '0'
   if won then
-    redis.call('HSET', KEYS[3 + number], offset, string.sub(orders, record, at - 1))
+    local returns = parked and redis.call('HGET', KEYS[4], order)
+    if returns then
+      placed, verdict = string.sub(placed, 1, -2) .. returns, '2'
+      redis.call('HDEL', KEYS[4], order)
+      redis.call('ZREM', KEYS[5], order)
+    end
+    redis.call('HSET', KEYS[5 + number], offset, placed)
     touched[number] = members[number]
+  elseif mine and (redis.call('HGET', KEYS[5 + number], offset) or placed) ~= placed then
+    verdict = '2'
   end
-  verdicts[#verdicts + 1] = mine and '1' or '0'
+  verdicts[#verdicts + 1] = verdict
 end
 for _, member in pairs(touched) do redis.call('SADD', KEYS[3], member) end
 return {0, table.concat(verdicts)}

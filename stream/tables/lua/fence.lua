@@ -9,15 +9,15 @@ local function refuse_owner(source, epoch)
   return nil
 end
 
-local function fence_of(field)
-  local stored = redis.call('HGET', KEYS[1], field)
+local function fence_of(key, field)
+  local stored = redis.call('HGET', key, field)
   if not stored then return -1 end
   return tonumber(string.match(stored, '^(-?%d+)'))
 end
 
--- nil when first..last lies wholly behind the fence `field`, else the answer to give.
-local function refuse_range(field, first, last, known)
-  local fence = fence_of(field)
+-- nil when first..last lies wholly behind the fence `field` of the hash `key`, else the answer to give.
+local function refuse_range(key, field, first, last, known)
+  local fence = fence_of(key, field)
   if fence < known then return {4, fence} end
   if last <= fence then return {1, fence} end
   if first <= fence then return {2, fence} end

@@ -1,0 +1,90 @@
+"""Undoing: what returns and erasures take from an order is taken from each tag once, in the order of its record.
+
+Each tag has a mark for each order of which anything was undone: how many of the record's undos it has. Whoever
+comes, the worker of the return, of the order or of the erasure, takes the tag from there to where the record is;
+so it does not matter who comes first, who is cut off, or what a replay finds.
+"""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+import msgspec
+
+from stream.errors import StateUnavailable
+from stream.tables.batch import AccountEntry, Applied, Change, FencedBatch
+from stream.tables.deltas import WeightedOrder
+from stream.tables.fences import Owner
+from stream.tables.ids import customer_id, tag_of
+from stream.tables.keys import Keys
+from stream.tables.order_log import Logged
+from stream.tables.order_record import Left, OrderRecord, split
+from stream.tables.store import Store
+
+ERASURE = 1_000_000
+"""The number of an erasure among an order's undos: behind all returns there can be, however many came before it."""
+
+
+class Undoing:
+    """Applies the undos of logged orders."""
+
+    def __init__(self, store: Store, keys: Keys, tags: int, batch: FencedBatch) -> None:
+        self._store, self._keys, self._tags, self._batch = store, keys, tags, batch
+
+    async def check_returns(self, logged: Logged, customer: str) -> None:
+        """Raise StateUnavailable while some tag has returns that the record has lost, and that are being read again.
+
+        Returns and erasures come from different topics. Without this an erasure that is faster than they are would
+        not know what those returns have taken already.
+        """
+        mark, record = mark_of(logged.partition, logged.offset), logged.record
+        idents = [*split(record.counted), customer_id(customer)]
+        tags = sorted({tag_of(ident, self._tags) for ident in idents})
+        held = await self._store.commands([("HGET", self._keys.undone(tag), mark) for tag in tags])
+        most = max((int(raw.split(b":")[0]) for raw in held if raw is not None), default=0)
+        if len(record.undone) < most < ERASURE:
+            raise StateUnavailable(f"order {mark} waits for {most} returns of it to be read again")
+
+    async def settle(
+        self, owner: Owner, logged: Logged, *, upto: int | None = None, customer: str | None = None
+    ) -> Applied:
+        """Bring every tag to the first `upto` undos of the record (all when None); repeating it changes nothing.
+
+        `customer` is whose order it was, which the record of an erased one no longer says: without it an account that
+        Redis has lost the tail of would be passed over. Raises Superseded, StateLost, StateUnavailable.
+        """
+        record = logged.record
+        if record.customer_id is None and customer is not None:
+            record = msgspec.structs.replace(record, customer_id=customer)
+        changes = undo_changes(record, logged.pane)[:upto]
+        mark = mark_of(logged.partition, logged.offset)
+        try:
+            return await self._batch.apply(owner, mark, changes, of_undos=True)
+        finally:
+            owner.known.pop(mark, None)
+
+
+def undo_changes(record: OrderRecord, pane: int) -> list[Change]:
+    """What each undo takes, numbered from 1, an erasure `ERASURE`. An anonymous record has no account to take from."""
+    steps = record.steps
+    return [
+        Change(
+            ERASURE if undo.is_erasure else number,
+            (WeightedOrder(before.counted, -1), WeightedOrder(after.counted, 1)),
+            _account(record, pane, before, after),
+            0,
+        )
+        for number, (undo, (before, after)) in enumerate(zip(record.undone, pairwise(steps), strict=True), 1)
+    ]
+
+
+def _account(record: OrderRecord, pane: int, before: Left, after: Left) -> AccountEntry | None:
+    if record.customer_id is None:
+        return None
+    whole = after.whole_back and not before.whole_back
+    return AccountEntry(record.customer_id, pane, record.currency, after.spend - before.spend, -int(whole))
+
+
+def mark_of(partition: int, offset: int) -> str:
+    """The field of the hash `undone` for the order placed there."""
+    return f"{partition}:{offset}"
