@@ -26,7 +26,17 @@ from stream.topics import make_topics, topic_specs
 from tests.faults.feed import Feed
 from tests.faults.group import Group
 from tests.faults.history import History
-from tests.faults.load import BASKETS, CUSTOMERS, ORDERS, PRODUCTS, RETURNS, Load, Message, now_to_the_second
+from tests.faults.load import (
+    BASKETS,
+    CUSTOMERS,
+    ERASURES,
+    ORDERS,
+    PRODUCTS,
+    RETURNS,
+    Load,
+    Message,
+    now_to_the_second,
+)
 from tests.faults.proof import (
     DEAD,
     DEAD_LETTER_TOPICS,
@@ -47,7 +57,7 @@ from tests.services import Services
 
 T = TypeVar("T")
 
-INPUTS = (PRODUCTS, CUSTOMERS, ORDERS, BASKETS, RETURNS)
+INPUTS = (PRODUCTS, CUSTOMERS, ORDERS, BASKETS, RETURNS, ERASURES)
 CAUGHT_UP_S = 120.0
 SILENCE_S = 60.0
 PLAIN, FAILING = "stream", "tests.faults.failing_worker"
@@ -170,7 +180,7 @@ class Arena:
                 await producer.stop()
 
     def _start_watch(self) -> None:
-        fenced = (self.prefix + ORDERS, self.prefix + RETURNS)
+        fenced = tuple(self.prefix + name for name in (ORDERS, RETURNS, ERASURES))
         self.watch = Watch(self.group, self.tables, INPUTS, fenced, lambda: self.workers)
         task = asyncio.create_task(self.watch.run())
 
@@ -295,7 +305,7 @@ class Arena:
         await self.feed.stop()
         self.measured["caught_up_s"] = round(await self.caught_up(within_s=within_s), 1)
         log = await Log.read(self.group, self.feed.poisoned)
-        self.measured["records"] = len(log.orders) + len(log.baskets) + len(log.returns)
+        self.measured["records"] = len(log.orders) + len(log.baskets) + len(log.returns) + len(log.erasures)
         self.reference = recount(log, rules_of(self.settings))
         self.measured["rows"] = await prove_counts(self.tables, self.reference)
         most = self.duplicates_allowed if duplicates is None else duplicates

@@ -9,7 +9,8 @@ at the n-th passage of a chosen moment the process ends on the spot (`exit`) or 
 | claim | no order of the batch is claimed | claims are made, nothing is counted |
 | send | the script that counts is not on its way | it is with the kernel, nobody has read an answer |
 | answer | answers are there, nobody has looked at them | every tag of the batch has its counts |
-| take | a return has not written down what it takes | it has, and has not taken it |
+| take | a return has not looked at its order | it is written down and taken away |
+| amend | an undo is not written into its order | it is, and nothing is taken away |
 | produce | no suggestion is on its way | the request is with the kernel, nobody has read an answer |
 | flush | the broker has confirmed, nobody has looked | `publish` has returned |
 | ack | the batch is handled, not finished | it is finished, not committed |
@@ -35,16 +36,18 @@ from aiokafka.client import AIOKafkaClient
 from aiokafka.conn import AIOKafkaConnection
 from aiokafka.protocol.produce import ProduceRequest
 
-from stream.agents import baskets, orders, returns
+from stream.agents import baskets, erasures, orders, returns
 from stream.batches import RecordBatch
 from stream.consumer_thread import KafkaThread
 from stream.publisher import Publisher
 from stream.tables.batch import FencedBatch
 from stream.tables.cluster_store import ClusterStore
+from stream.tables.order_log import OrderLog
 from stream.tables.orders import Orders
 from stream.tables.redis_store import RedisStore
+from stream.tables.returns import Returns
 
-STEPS = ("decode", "claim", "send", "answer", "take", "produce", "flush", "ack", "commit")
+STEPS = ("decode", "claim", "send", "answer", "take", "amend", "produce", "flush", "ack", "commit")
 MOMENTS = ("before", "after")
 EXIT_CODE = 70
 REACHED = "failpoint reached"
@@ -91,10 +94,11 @@ class Failpoints:
 
     def install(self) -> None:
         """Wrap every step."""
-        for agent in (orders, baskets, returns):
+        for agent in (orders, baskets, returns, erasures):
             self._around(agent, "receive_all", "decode")
         self._around_async(Orders, "_claim", "claim")
-        self._around_async(Orders, "_take", "take")
+        self._around_async(Returns, "_take", "take")
+        self._around_async(OrderLog, "amend", "amend")
         self._around(RecordBatch, "finish", "ack")
         self._around_async(KafkaThread, "_commit", "commit")
         self._around_redis()

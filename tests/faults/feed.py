@@ -9,7 +9,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
-from aiokafka import AIOKafkaProducer, TopicPartition
+from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
 
 from tests.faults.group import Group
@@ -19,6 +19,8 @@ from tests.faults.load import ORDERS, Load, Message
 RETRY_S = 0.5
 PERSISTENCE_S = 180.0
 """How long a message is offered again to a broker that does not take it."""
+TWICE_SHARE = 0.2
+"""Of the returns, that are sent a second time."""
 
 
 @dataclass
@@ -34,8 +36,10 @@ class Feed:
     poisoned: set[tuple[str, int, int]] = field(default_factory=set)
     published: int = 0
     returns_share: float = 0.03
-    """Of the orders that are committed as counted; 0 for rows in which Redis may lose what was counted."""
-    _returnable: list[tuple[TopicPartition, int, dict[str, Any]]] = field(default_factory=list)
+    """Of the orders of a step; some return before their order is counted, some are sent twice."""
+    erasures_share: float = 0.02
+    """Of the steps, in which a customer asks to be forgotten."""
+    _returnable: list[dict[str, Any]] = field(default_factory=list)
     _task: asyncio.Task[None] | None = None
     _enough: asyncio.Event = field(default_factory=asyncio.Event)
 
@@ -70,8 +74,7 @@ class Feed:
             if m.poison:
                 self.poisoned.add((m.topic, partition, offset))
             elif m.topic == ORDERS and m.key in made:
-                order = made.pop(m.key)
-                self._returnable.append((TopicPartition(self.prefix + ORDERS, partition), offset, order))
+                self._returnable.append(made.pop(m.key))
         self.published += len(messages)
         events = [[m.topic, *place, m.event_id] for m, place in zip(messages, places, strict=True)]
         self.history.note("published", events=events)
@@ -79,7 +82,7 @@ class Feed:
     # -- a steady flow
 
     def flow(self, *, orders: int = 20, baskets: int = 20, every_s: float = 0.1, steps: int = 100) -> None:
-        """Begin to publish so many orders and baskets a step, and returns of counted orders."""
+        """Begin to publish so many orders and baskets a step, returns of some, and now and then an erasure."""
         assert self._task is None, "the load flows already"
         self._enough.clear()
         self._task = asyncio.create_task(self._flow(orders, baskets, every_s, steps))
@@ -89,8 +92,7 @@ class Feed:
             if self._enough.is_set():
                 return
             await self.publish(self.load.step(orders, baskets))
-            if self.returns_share:
-                await self.publish_returns()
+            await self.publish_returns()
             await asyncio.sleep(every_s)
 
     async def stop(self) -> None:
@@ -106,13 +108,11 @@ class Feed:
         return self._task is not None and not self._task.done()
 
     async def publish_returns(self) -> None:
-        """Returns of a share of the orders that are counted by now: a return may not come before its order."""
-        try:
-            committed = await self.group.committed()
-        except (KafkaError, TimeoutError):
-            return  # asked again at the next step
-        counted = [entry for entry in self._returnable if entry[1] < committed.get(entry[0], 0)]
-        self._returnable = [entry for entry in self._returnable if entry[1] >= committed.get(entry[0], 0)]
-        chosen = [order for _, _, order in counted if self.dice.random() < self.returns_share]
+        """Returns of a share of the orders published since, a few of them twice; now and then a customer is erased."""
+        orders, self._returnable = self._returnable, []
+        chosen = [self.load.returned(order) for order in orders if self.dice.random() < self.returns_share]
+        chosen += [again for again in chosen if self.dice.random() < TWICE_SHARE]
+        if self.dice.random() < self.erasures_share:
+            chosen.append(self.load.erased(self.dice.choice(self.load.customers)))
         if chosen:
-            await self.publish([self.load.returned(order) for order in chosen])
+            await self.publish(chosen)

@@ -14,7 +14,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 
 BASKETS, ORDERS, RETURNS = "basket-updated", "order-placed", "order-returned"
-PRODUCTS, CUSTOMERS = "product-updated", "customer-updated"
+PRODUCTS, CUSTOMERS, ERASURES = "product-updated", "customer-updated", "customer-erased"
 
 
 class Message(NamedTuple):
@@ -86,7 +86,7 @@ class Load:
             event["customer_id"] = customer
         return message(BASKETS, f"basket-{number}", event)
 
-    def returned(self, order: dict[str, Any]) -> Message:
+    def returned(self, order: dict[str, Any], *, at: datetime | None = None) -> Message:
         """A return of this order: all of it, or some pieces of some lines."""
         number = self._next()
         lines = [
@@ -96,13 +96,23 @@ class Load:
         ]
         event = {
             "event_id": f"return-event-{number}",
-            "occurred_at": self._moment(number).isoformat(),
+            "occurred_at": (at or self._moment(number)).isoformat(),
             "channel": "web",
             "order_id": order["order_id"],
             "reason": "returned",
             "lines": lines,
         }
         return message(RETURNS, order["order_id"], event)
+
+    def erased(self, customer: str, *, at: datetime | None = None) -> Message:
+        """The wish of a customer to be forgotten."""
+        number = self._next()
+        event = {
+            "event_id": f"erasure-event-{number}",
+            "occurred_at": (at or self._moment(number)).isoformat(),
+            "customer_id": customer,
+        }
+        return message(ERASURES, customer, event)
 
     def catalogue(self) -> list[Message]:
         """A product for every SKU, in ranges of four rungs."""

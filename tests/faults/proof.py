@@ -13,7 +13,7 @@ from stream.settings import Settings
 from stream.tables.dump import dump_rows
 from stream.tables.tables import Tables
 from tests.faults.group import Group
-from tests.faults.load import BASKETS, CUSTOMERS, ORDERS, PRODUCTS, RETURNS
+from tests.faults.load import BASKETS, CUSTOMERS, ERASURES, ORDERS, PRODUCTS, RETURNS
 from tests.faults.reference import Record, Reference, Rules
 from tests.faults.watch import Watch
 
@@ -37,6 +37,7 @@ class Log:
     orders: list[Record] = field(default_factory=list)
     baskets: list[Record] = field(default_factory=list)
     returns: list[Record] = field(default_factory=list)
+    erasures: list[Record] = field(default_factory=list)
 
     @classmethod
     async def read(cls, group: Group, poisoned: set[tuple[str, int, int]]) -> Log:
@@ -49,7 +50,7 @@ class Log:
                 if (topic, r.partition, r.offset) not in poisoned
             ]
 
-        return cls(await good(ORDERS), await good(BASKETS), await good(RETURNS))
+        return cls(await good(ORDERS), await good(BASKETS), await good(RETURNS), await good(ERASURES))
 
 
 def rules_of(settings: Settings) -> Rules:
@@ -69,6 +70,7 @@ def recount(log: Log, rules: Rules) -> Reference:
         reference = Reference(rules, size)
         reference.place(log.orders)
         reference.take_back(log.returns)
+        reference.erase(log.erasures)
         counted.append(reference)
     assert counted[0].rows() == counted[1].rows(), "the reference depends on its batch size"
     return counted[0]
@@ -190,4 +192,4 @@ def _demand(holds: bool, invariant: str, wrong: Sequence[str]) -> None:
         raise Disproved(f"{invariant} does not hold, {len(wrong)} differences:\n  {shown}")
 
 
-DEAD_LETTER_TOPICS = (ORDERS, BASKETS, RETURNS, PRODUCTS, CUSTOMERS)
+DEAD_LETTER_TOPICS = (ORDERS, BASKETS, RETURNS, PRODUCTS, CUSTOMERS, ERASURES)

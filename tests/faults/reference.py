@@ -51,6 +51,7 @@ class _Order:
     partition: int
     offset: int
     pane: int
+    placed: datetime
     customer: str | None
     currency: str
     lines: list[list[Any]]  # [SKU, pieces still bought, price]
@@ -67,12 +68,15 @@ class _Order:
 
 @dataclass
 class Reference:
-    """Feed it orders, then returns; then ask."""
+    """Feed it orders, then returns, then erasures; then ask."""
 
     rules: Rules = field(default_factory=Rules)
     batch_size: int = 97
     late: int = 0
     duplicates: int = 0
+    repeated: int = 0
+    """Returns whose event id had been seen for their order."""
+    _returns: set[tuple[str, str]] = field(default_factory=set)
     _orders: list[_Order] = field(default_factory=list)
     _claims: dict[str, _Order] = field(default_factory=dict)
     _newest: dict[int, int] = field(default_factory=dict)
@@ -98,7 +102,8 @@ class Reference:
         by_digest = sorted({sku for sku, _, _ in lines}, key=lambda sku: blake2b(sku.encode()).digest()[:8])
         order = _Order(
             event["order_id"],
-            *(record.partition, record.offset, pane, event.get("customer_id"), event["currency"], lines),
+            *(record.partition, record.offset, pane, datetime.fromisoformat(event["occurred_at"])),
+            *(event.get("customer_id"), event["currency"], lines),
             by_digest[: self.rules.most_skus],
         )
         order.paid = order.spend()
@@ -106,11 +111,16 @@ class Reference:
         self._claims[order.order_id] = order
 
     def take_back(self, records: Iterable[Record]) -> None:
-        """Returns of the log; one whose order is unknown or has left the window takes nothing."""
+        """Returns of the log, once an event id; one whose order is unknown or had left the window takes nothing."""
         for record in records:
             event = json.loads(record.value or b"")
+            name = (event["order_id"], event["event_id"])
+            if name in self._returns:
+                self.repeated += 1
+                continue
+            self._returns.add(name)
             order = self._claims.get(event["order_id"])
-            if order is None or order.pane < self.first_live:
+            if order is None or order.pane <= self._pane(event["occurred_at"]) - self.rules.window_panes:
                 continue
             back: Counter[str] = Counter()
             for line in event.get("lines", []):
@@ -119,6 +129,19 @@ class Reference:
                 gone = min(line[1], back[line[0]]) if event.get("lines") else line[1]
                 back[line[0]] -= gone
                 line[1] -= gone
+
+    def erase(self, records: Iterable[Record]) -> None:
+        """Erasures of the log: what their customers ordered up to then was never there; its claims were."""
+        until: dict[str, datetime] = {}
+        for record in records:
+            event = json.loads(record.value or b"")
+            customer, at = event["customer_id"], datetime.fromisoformat(event["occurred_at"])
+            until[customer] = max(until.get(customer, at), at)
+        self._orders = [
+            order
+            for order in self._orders
+            if order.customer is None or order.customer not in until or order.placed > until[order.customer]
+        ]
 
     @property
     def first_live(self) -> int:

@@ -20,8 +20,8 @@ POINTS = [
 @pytest.mark.parametrize(("step", "moment"), POINTS)
 async def test_a_worker_may_end_at_any_step(arena: Arena, step: str, moment: str) -> None:
     await arena.start(workers=0, max_batch=60)
-    arena.feed.returns_share = 0.3 if step == "take" else 0.03
-    passage = arena.dice.randint(1, 4 if step in ("take", "commit") else 12)
+    arena.feed.returns_share = 0.3 if step in ("take", "amend") else 0.03
+    passage = arena.dice.randint(1, 4 if step in ("take", "amend", "commit") else 12)
     worker = await arena.start_worker(f"{step}:{moment}:{passage}")
     arena.flow(orders=20, baskets=20, every_s=0.2, steps=300)
     code = await arena.died(worker)
