@@ -11,7 +11,7 @@ from stream.tables.store import ScriptName
 BROKEN: dict[str, tuple[str, str]] = {
     # A batch that was applied is applied again.
     "fence": (
-        "  local fence = fence_of(field)\n  if fence < known",
+        "  local fence = fence_of(key, field)\n  if fence < known",
         "  do return nil end\n  if fence < known",
     ),
     # A second record of an order counts as the first.

@@ -49,7 +49,6 @@ async def test_a_redis_that_lost_its_tail_is_healed_by_the_workers_that_lived_on
     redis = await arena.use(redis_of(arena.folder, EVERYSEC))
     await arena.start(redis=redis, workers=2, max_batch=100)
     arena.watch.fences_may_go_back = True
-    arena.feed.returns_share = 0.0  # a return that is replayed before its order finds none yet
     ready = redis.mark()
     arena.flow(orders=30, baskets=30, every_s=0.05, steps=80)
     for _ in range(3):
@@ -64,7 +63,6 @@ async def test_a_tail_lost_while_nothing_comes_is_noticed_and_healed(arena: Aren
     redis = await arena.use(redis_of(arena.folder, EVERYSEC))
     await arena.start(redis=redis, workers=2)
     arena.watch.fences_may_go_back = True
-    arena.feed.returns_share = 0.0  # a return that is replayed before its order finds none yet
     ready = redis.mark()
     arena.flow(orders=30, baskets=30, every_s=0.05, steps=20)
     await arena.sleep(1.5, 2.5)
@@ -85,7 +83,6 @@ async def test_a_redis_that_lost_its_tail_is_healed_by_workers_started_afterward
     redis = await arena.use(redis_of(arena.folder, EVERYSEC))
     await arena.start(redis=redis, workers=2, max_batch=100)
     arena.watch.fences_may_go_back = True
-    arena.feed.returns_share = 0.0  # a return that is replayed before its order finds none yet
     ready = redis.mark()
     arena.flow(orders=30, baskets=30, every_s=0.05, steps=80)
     for _ in range(2):

@@ -116,7 +116,6 @@ async def test_a_redis_back_on_an_old_snapshot_is_healed_from_the_log(arena: Are
     redis = await arena.use(redis_of(arena.folder, RDB_ONLY))
     await arena.start(redis=redis, workers=2, max_batch=100)
     arena.watch.fences_may_go_back = True
-    arena.feed.returns_share = 0.0  # a return that is replayed before its order finds none yet
     arena.flow(orders=30, baskets=30, every_s=0.05, steps=80)
     await arena.sleep(0.5, 1.0)
     await redis.call("SAVE")
