@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable, Mapping, Set
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 
 from faust.types import TP
@@ -28,6 +28,8 @@ PAUSE_S = 0.25
 """Between two tries to take partitions."""
 PATIENCE_S = 15.0
 """How long it is tried: well below the time in which a rebalance has to end."""
+AT_ONCE = 8
+"""Partitions taken at the same time: each takes a connection to Redis, of which there are no more than 16."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,9 +113,10 @@ class TablePositions:
         if not fenced:
             return {}
         earliest, ends = await self._earliest(fenced), await self._ends(fenced)
-        fences = self._tables.fences
-        taken = await asyncio.gather(*(fences.take(tp.topic, tp.partition) for tp in sorted(fenced)))
-        owners = dict(zip(sorted(fenced), taken, strict=True))
+        fences, owners = self._tables.fences, dict[TP, Owner]()
+        for some in _shares(sorted(fenced)):
+            taken = await asyncio.gather(*(fences.take(tp.topic, tp.partition) for tp in some))
+            owners.update(zip(some, taken, strict=True))
         # The embedded broker names too early an end when it is asked for one; what it serves tells the truth.
         doubtful = {tp for tp, owner in owners.items() if owner.caught_up_at >= ends[tp]}
         if doubtful:
@@ -125,7 +128,8 @@ class TablePositions:
             self._owners[tp] = owner
             starts[tp] = start
         fresh = [tp for tp, owner in owners.items() if not owner.begun]
-        await asyncio.gather(*(fences.begin(owners[tp], starts[tp] - 1) for tp in fresh))
+        for some in _shares(fresh):
+            await asyncio.gather(*(fences.begin(owners[tp], starts[tp] - 1) for tp in some))
         return starts
 
     async def out_of_range(self, tp: TP, position: int) -> int:
@@ -219,3 +223,9 @@ class TablePositions:
         elif not owner.begun and committed is not None and committed < earliest:
             self._gaps.left_behind(tp, committed, earliest)
         return max(start, earliest)
+
+
+def _shares(tps: Sequence[TP]) -> Iterator[Sequence[TP]]:
+    """So many as are taken at once, one share after another."""
+    for start in range(0, len(tps), AT_ONCE):
+        yield tps[start : start + AT_ONCE]

@@ -294,3 +294,14 @@ async def test_tables_that_were_emptied_under_a_worker_are_noticed_and_refused(
     with pytest.raises(OperatorError, match="not those this worker was started on") as refusal:
         await made.start_at({BASKETS: 5}, 2)
     assert "tables rebuild" in refusal.value.remedy
+
+
+async def test_more_partitions_are_taken_than_there_are_connections_to_redis(redis_url: str) -> None:
+    tables = Tables.on_redis(load_settings({}, tags=3, redis_url=redis_url))
+    made = positions(tables, Log())
+    try:
+        starts = await made.start_at({TP("order-placed", p): None for p in range(40)}, 1)
+    finally:
+        await tables.close()
+
+    assert starts == {TP("order-placed", p): 0 for p in range(40)}
