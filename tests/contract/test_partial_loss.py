@@ -93,7 +93,7 @@ class Shop:
             return {tp: len(self.log[tp.partition]) for tp in tps}
 
         gaps = Gaps(Tally(), "", "stop")
-        self.positions = TablePositions(self.tables, {TOPIC: Source()}, earliest, ends, ends, gaps)
+        self.positions = TablePositions(self.tables, {TOPIC: Source()}, earliest, ends, ends, gaps, Tally())
         self.next = await self.positions.start_at(self.committed, self.assignment)
 
     def publish(self, number: int, day: float) -> None:
