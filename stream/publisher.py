@@ -106,13 +106,16 @@ class Publisher:
         if producer is None:
             await self.start()
             producer = self._producer
+        handed_over = False
         try:
             async with asyncio.timeout(self._timeout_s):
                 partitions = sorted(await producer.partitions_for(topic))
+                handed_over = True
                 await self._send(producer, topic, self._place(messages, partitions))
         except TimeoutError as exc:
-            # Else this producer would go on offering them, and every repetition would be one more copy.
-            await self._discard(producer)
+            if handed_over:
+                # Else this producer would go on offering them, and every repetition would be one more copy.
+                await self._discard(producer)
             raise StateUnavailable(
                 f"Kafka did not confirm {len(messages)} messages to {topic} in {self._timeout_s:g} s"
             ) from exc
