@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 
 from stream import topics
 from stream.agents.wiring import Wiring
@@ -11,6 +12,9 @@ from stream.services.tier_changes import TierChanges
 from stream.tables.fences import NO_PANE, Owner
 
 logger = logging.getLogger(__name__)
+
+DURABLE_AFTER_S = 10.0
+"""What Redis acknowledged so long ago it has synced and replicated, or will never."""
 
 
 class Upkeep:
@@ -50,7 +54,9 @@ class Upkeep:
 
     async def _expire(self, end: int) -> None:
         for owner in self._owners():
-            gone = await self._wiring.tables.expiry.expire(owner, end)
+            gone = await self._wiring.tables.expiry.expire(
+                owner, end, now_s=time.monotonic(), durable_after_s=DURABLE_AFTER_S
+            )
             self._wiring.tally.add("orders.expired", gone)
 
     async def _sweep(self, end: int) -> None:

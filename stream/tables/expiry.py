@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 from stream.decisions.window import Window
 from stream.tables.batch import Change, FencedBatch
 from stream.tables.deltas import WeightedOrder
-from stream.tables.fences import Fences, Owner, expiry_fence
+from stream.tables.fences import Owner, expiry_fence
 from stream.tables.ids import order_id
 from stream.tables.keys import Keys
 from stream.tables.order_log import Logged, pane_member
+from stream.tables.pane_marks import DROPPED, SEALED, PaneMarks
 from stream.tables.store import Command, Store
 from stream.tables.undoing import Undoing, mark_of
 from stream.tables.wire import position_of
 
 STEP_ORDERS = 500
 """Orders taken away while the partition's lock is held; new orders wait no longer than that."""
+
+LINGER_PANES = 1
+"""For so long the orders of a pane outlive its expiry: a tag that lost its part of it finds them once more."""
 
 
 class Expiry:
@@ -28,30 +33,45 @@ class Expiry:
         keys: Keys,
         tags: int,
         window: Window,
-        fences: Fences,
         batch: FencedBatch,
         undoing: Undoing,
     ) -> None:
         self._store, self._keys, self._tags, self._window = store, keys, tags, window
-        self._fences, self._batch, self._undoing = fences, batch, undoing
+        self._batch, self._undoing = batch, undoing
+        self._marks = PaneMarks(store, keys, tags)
 
-    async def expire(self, owner: Owner, end: int) -> int:
+    async def expire(
+        self, owner: Owner, end: int, *, now_s: float = 0.0, durable_after_s: float = 0.0
+    ) -> int:
         """Take away the owner's panes that a window ending with pane `end` does not cover; returns the orders walked.
 
-        Order of deletion: the counts of all tags, then, once the partition itself has come past the pane and so can
+        What was taken away at least `durable_after_s` before `now_s` is taken to be safe from a crash of Redis.
+        Order of deletion: the counts of all tags, then, a pane after the partition itself has come past it and so can
         place no more orders in it, what is undone and not yet taken away everywhere, the pane's orders and claims, and
-        one pane later its fences.
-        Raises Superseded, StateLost, StateUnavailable.
+        last its fences. Raises Superseded, StateLost, StateUnavailable, OperatorError.
         """
         if not owner.caught_up:
             return 0
-        cutoff = self._window.live(end).start
-        gone = 0
-        for pane in await self._expired_panes(owner, cutoff):
-            gone += await self._expire_pane(owner, pane)
-        if gone:
-            passed = min(cutoff, self._window.live(owner.watermark).start)
-            await self._fences.forget_expiry(owner, passed - 1)
+        if not owner.panes_checked:
+            await self._marks.check(owner)
+            owner.panes_checked, owner.folded_s = True, now_s
+        passed = self._window.live(owner.watermark).start
+        gone, buried = 0, False
+        for pane in await self._expired_panes(owner, self._window.live(end).start):
+            size, sealed_s = owner.walked.get(pane, (-1, math.inf))
+            if await self._size(owner, pane) != size:
+                gone += await self._take_away(owner, pane)
+                sealed_s = math.inf
+            if pane < passed and sealed_s == math.inf:
+                await self._marks.put(owner, pane, SEALED)
+                sealed_s = now_s
+                owner.walked[pane] = (owner.walked[pane][0], sealed_s)
+            if pane < passed - LINGER_PANES and sealed_s + durable_after_s <= now_s:
+                await self._bury(owner, pane)
+                buried = True
+        if buried and owner.folded_s + durable_after_s <= now_s:
+            await self._marks.fold(owner, passed - LINGER_PANES)
+            owner.folded_s = now_s
         return gone
 
     async def _expired_panes(self, owner: Owner, cutoff: int) -> list[int]:
@@ -63,10 +83,18 @@ class Expiry:
                 panes.add(int(pane))
         return sorted(panes)
 
-    async def _expire_pane(self, owner: Owner, pane: int) -> int:
+    async def _size(self, owner: Owner, pane: int) -> int:
+        """How many orders of the pane are logged."""
+        sizes = await self._store.commands(
+            [("HLEN", self._keys.pane(t, owner.partition, pane)) for t in range(self._tags)]
+        )
+        return sum(map(int, sizes))
+
+    async def _take_away(self, owner: Owner, pane: int) -> int:
+        """Take the pane's orders away from every tag; how many were not at the last walk."""
         member = pane_member(owner.partition, pane)
         await self._store.commands([("SADD", self._keys.closed(t), member) for t in range(self._tags)])
-        walked, gone = -1, 0
+        walked = -1
         orders = await self._read(owner, pane)
         while fresh := [logged for logged in orders if logged.offset > walked]:
             for start in range(0, len(fresh), STEP_ORDERS):
@@ -77,18 +105,24 @@ class Expiry:
                 async with owner.lock:
                     await self._batch.apply(owner, expiry_fence(owner, pane), changes)
             walked = fresh[-1].offset
-            gone += len(fresh)
             async with owner.lock:
                 orders = await self._read(owner, pane)
                 if orders[-1].offset == walked:
                     break
-        if pane < self._window.live(owner.watermark).start:
-            for logged in orders:
-                if logged.record.undone:
-                    await self._undoing.settle(owner, logged)
-            async with owner.lock:
-                await self._drop(owner, pane, orders)
-        return gone
+        before, _ = owner.walked.get(pane, (0, math.inf))
+        owner.walked[pane] = (len(orders), math.inf)
+        return max(0, len(orders) - before)
+
+    async def _bury(self, owner: Owner, pane: int) -> None:
+        """Delete what is left of a pane that no order can come to any more."""
+        orders = await self._read(owner, pane)
+        for logged in orders:
+            if logged.record.undone:
+                await self._undoing.settle(owner, logged)
+        async with owner.lock:
+            await self._marks.put(owner, pane, DROPPED)
+            await self._drop(owner, pane, orders)
+        owner.walked.pop(pane, None)
 
     async def _read(self, owner: Owner, pane: int) -> list[Logged]:
         """The pane's orders of this partition, by offset."""

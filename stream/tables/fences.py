@@ -46,6 +46,12 @@ class Owner:
     """Last offset handled."""
     marks: deque[tuple[int, int]] = field(default_factory=deque)
     """(last offset, watermark there) of batches handled but not yet committed."""
+    panes_checked: bool = False
+    """Whether every tag was found to have what it needs of the panes that are over."""
+    folded_s: float = 0.0
+    """When the marks of panes were last folded, seconds."""
+    walked: dict[int, tuple[int, float]] = field(default_factory=dict)
+    """Of each pane that left the window: orders at the last walk over them, and when it was sealed, seconds."""
     lock: asyncio.Lock = field(default_factory=asyncio.Lock)
     """Held while a batch of this partition, or a step of its expiry, is applied."""
 
@@ -184,19 +190,6 @@ class Fences:
             if name.startswith(f"{topic}/".encode()) and name.count(b"/") == 1
         ]
         return max(panes, default=NO_PANE)
-
-    async def forget_expiry(self, owner: Owner, before: int) -> None:
-        """Drop the expiry fences of panes earlier than `before`."""
-        raw = await self._store.commands([("HKEYS", self._keys.fences(tag)) for tag in range(self._tags)])
-        prefix = f"{owner.source}/x".encode()
-        stale = [
-            ("HDEL", self._keys.fences(tag), *gone)
-            for tag, names in enumerate(raw)
-            if (gone := [n for n in names if n.startswith(prefix) and int(n[len(prefix) :]) < before])
-        ]
-        await self._store.commands(stale)
-        for fence in [name for name in owner.known if "/x" in name and int(name.rsplit("x", 1)[1]) < before]:
-            del owner.known[fence]
 
 
 def expiry_fence(owner: Owner, pane: int) -> str:

@@ -37,7 +37,7 @@ class Keys:
         return f"{self.namespace}:v{LAYOUT_VERSION}:{{t{tag:03d}}}:".encode()
 
     def fences(self, tag: int) -> bytes:
-        """Hash: `<topic>/<partition>` -> `offset:watermark pane`; `.../e` -> epoch; `.../x<pane>` -> expiry."""
+        """Hash: `<topic>/<partition>` -> `offset:watermark pane`; `.../e` -> epoch; the others: pane_marks.py."""
         return self.prefix(tag) + b"fences"
 
     def skus(self, tag: int) -> bytes:

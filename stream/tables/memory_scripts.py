@@ -35,7 +35,11 @@ def _refuse_owner(data: Data, keys: Keys, source: str, epoch: int) -> list[Any] 
 
 def _fence_of(data: Data, key: bytes, field: str) -> int:
     stored = data.get(key, {}).get(field.encode())
-    return -1 if stored is None else int(stored.split(b":")[0])
+    if stored is not None:
+        return int(stored.split(b":")[0])
+    source, expiry, pane = field.rpartition("/x")
+    folded = data.get(key, {}).get(f"{source}/f".encode()) if expiry else None
+    return 1 << 52 if folded is not None and int(pane) < int(folded.split(b":")[0]) else -1
 
 
 def _claim(data: Data, keys: Keys, args: Args) -> list[Any]:

@@ -54,7 +54,7 @@ class Tables:
         self.orders = Orders(*parts, self.window, self.tiers)
         log, undoing = self.orders.log, self.orders.undoing
         self.returns = Returns(*parts, self.window, log, undoing)
-        self.expiry = Expiry(*parts, self.window, self.fences, self.orders.batch, undoing)
+        self.expiry = Expiry(*parts, self.window, self.orders.batch, undoing)
         self.customers = Customers(*parts, self.tiers)
         self.erasures = Erasures(*parts, self.window, self.tiers, self.customers, log, undoing)
         self.catalogue = Catalogue(*parts)

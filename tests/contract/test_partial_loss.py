@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections import Counter
 from collections.abc import Sequence, Set
 from copy import deepcopy
 from typing import Any
@@ -10,6 +11,7 @@ from typing import Any
 import pytest
 from faust.types import TP
 
+from stream.errors import OperatorError
 from stream.events import OrderPlaced
 from stream.gaps import Gaps
 from stream.ops.tally import Tally
@@ -22,16 +24,19 @@ from tests.contract.orders import FIRST_PANE, TOPIC, counts, order, recount, row
 
 TAGS, PARTITIONS, WINDOW = 4, 2, 3
 SKUS = "abcdefgh"
+DURABLE_AFTER = 4
+"""Orders come one a unit of time; what was acknowledged so long ago is not lost."""
 Log = list[list[OrderPlaced]]
 """The orders of each partition; an order's offset is its place."""
 
 
 class LossyStore(MemoryStore):
-    """Remembers each state of each tag, so that it can go back to any."""
+    """Remembers each state of each tag and the time it began, so that each can go back to any."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.history: dict[bytes, list[dict[bytes, Any]]] = {}
+        self.history: dict[bytes, list[tuple[int, dict[bytes, Any]]]] = {}
+        self.now = 0
 
     async def commands(self, commands: Sequence[Command]) -> list[Any]:
         answers = []
@@ -53,18 +58,20 @@ class LossyStore(MemoryStore):
         tag = _tag_of(key)
         state = self._state(tag)
         states = self.history.setdefault(tag, [])
-        if not states or states[-1] != state:
-            states.append(state)
+        if not states or states[-1][1] != state:
+            states.append((self.now, state))
 
     def _state(self, tag: bytes) -> dict[bytes, Any]:
         return deepcopy({key: value for key, value in self.data.items() if _tag_of(key) == tag})
 
-    def lose(self, tag: bytes, moment: int) -> None:
-        """Have a tag go back to a moment of its history."""
+    def lose(self, tag: bytes, since: int) -> None:
+        """Have a tag lose what it was told since that time."""
+        states = self.history[tag]
+        kept = max((i for i, (at, _) in enumerate(states) if at < since), default=0)
         for key in [key for key in self.data if _tag_of(key) == tag]:
             del self.data[key]
-        self.data.update(deepcopy(self.history[tag][moment]))
-        del self.history[tag][moment + 1 :]
+        self.data.update(deepcopy(states[kept][1]))
+        del states[kept + 1 :]
 
 
 def _tag_of(key: bytes) -> bytes:
@@ -127,7 +134,9 @@ class Shop:
         end = max(owner.watermark for owner in owners)
         if end >= FIRST_PANE:
             for owner in owners:
-                await self.tables.expiry.expire(owner, end)
+                await self.tables.expiry.expire(
+                    owner, end, now_s=self.store.now, durable_after_s=DURABLE_AFTER
+                )
             while await self.tables.customers.sweep(self.tables.customer_window.live(end).start):
                 pass
 
@@ -137,7 +146,8 @@ class Shop:
             while self.next[TP(TOPIC, partition)] < len(self.log[partition]):
                 await self.read(partition, 5)
         await self.commit()
-        for _ in range(2):
+        for _ in range(3):
+            self.store.now += DURABLE_AFTER
             await self.upkeep()
 
     async def trade(self, orders: int, days: float) -> None:
@@ -146,6 +156,7 @@ class Shop:
         began = self.log[0][-1].occurred_at if self.log[0] else None
         offset = 0.0 if began is None else (began - order("0", "a").occurred_at).total_seconds() / 86_400
         for i in range(orders):
+            self.store.now += 1
             self.publish(numbered + i, offset + days * i / orders)
             for partition in range(PARTITIONS):
                 if self.dice.random() < 0.4:
@@ -170,23 +181,58 @@ def _pane(moment: Any) -> int:
     return int(moment.timestamp() // 86_400)
 
 
-@pytest.mark.parametrize("seed", range(30))
-@pytest.mark.parametrize("days", [2.0], ids=["within the window"])
-async def test_tags_that_lost_different_tails_are_healed_exactly(seed: int, days: float) -> None:
-    shop = Shop(random.Random(f"{seed}/{days}"))
+async def lose_and_heal(shop: Shop, orders: int, days: float, deepest: int) -> None:
+    """Three times: trade, every tag loses a time of at most `deepest`, a fresh worker takes over. Then catch up."""
     await shop.start()
-    safe = {tag: len(states) - 1 for tag, states in shop.store.history.items()}
     for _ in range(3):
-        await shop.trade(20, days / 3)
+        await shop.trade(orders, days)
         for tag in shop.store.history:
             if shop.dice.random() < 0.7:
-                # At most the last twelve changes: a second or two, in which no pane ends.
-                latest = len(shop.store.history[tag]) - 1
-                shop.store.lose(tag, max(safe[tag], latest - shop.dice.randint(0, 12)))
+                shop.store.lose(tag, max(1, shop.store.now + 1 - shop.dice.randint(0, deepest)))
         await shop.start()
-
+        if shop.dice.random() < 0.5:
+            await shop.upkeep()
     await shop.catch_up()
 
-    assert await counts(shop.tables) == recount(shop.live_orders())
-    held = {row["order_id"] for row in await rows(shop.tables, "order")}
-    assert held == {placed.order_id for placed in shop.live_orders()}
+
+async def holds_what_the_log_makes(shop: Shop) -> None:
+    """Counts, orders and accounts are those of the orders in the window."""
+    live = shop.live_orders()
+    assert await counts(shop.tables) == recount(live)
+    assert {row["order_id"] for row in await rows(shop.tables, "order")} == {one.order_id for one in live}
+    orders = Counter(one.customer_id for one in live)
+    spend = Counter(dict.fromkeys(orders, 0))
+    for one in live:
+        spend[one.customer_id] += sum(line.quantity * line.unit_price for line in one.lines)
+    held = {
+        row["customer_id"]: (row["orders"], row["spend"]["EUR"])
+        for row in await rows(shop.tables, "customer")
+    }
+    assert held == {name: (orders[name], spend[name]) for name in orders}
+
+
+@pytest.mark.parametrize("seed", range(25))
+@pytest.mark.parametrize(
+    ("orders", "days"), [(20, 0.6), (40, 4.0)], ids=["within the window", "over its end"]
+)
+async def test_tags_that_lost_different_tails_are_healed_exactly(seed: int, orders: int, days: float) -> None:
+    shop = Shop(random.Random(f"{seed}/{days}"))
+
+    await lose_and_heal(shop, orders, days, deepest=DURABLE_AFTER)
+
+    await holds_what_the_log_makes(shop)
+
+
+@pytest.mark.parametrize("seed", range(25))
+async def test_tags_that_lost_whole_panes_are_healed_exactly_or_refused(seed: int) -> None:
+    shop = Shop(random.Random(seed))
+
+    try:
+        await lose_and_heal(shop, 20, 4.0, deepest=20)
+    except OperatorError as refusal:
+        refused = str(refusal)
+    else:
+        refused = ""
+        await holds_what_the_log_makes(shop)
+
+    assert not refused or ("whose orders are deleted" in refused and "tables rebuild" in refused)

@@ -11,8 +11,12 @@ end
 
 local function fence_of(key, field)
   local stored = redis.call('HGET', key, field)
-  if not stored then return -1 end
-  return tonumber(string.match(stored, '^(-?%d+)'))
+  if stored then return tonumber(string.match(stored, '^(-?%d+)')) end
+  -- The fence of a pane that is over in this tag may be gone: it stands behind every offset.
+  local source, pane = string.match(field, '^(.+)/x(-?%d+)$')
+  local folded = source and redis.call('HGET', key, source .. '/f')
+  if folded and tonumber(pane) < tonumber(string.match(folded, '^(-?%d+)')) then return 4503599627370496 end
+  return -1
 end
 
 -- nil when first..last lies wholly behind the fence `field` of the hash `key`, else the answer to give.
