@@ -76,14 +76,17 @@ async def _of_the_willing(wiring: Wiring, placed: Sequence[Placed]) -> list[Plac
 
 
 async def _counted_from_here(wiring: Wiring, placed: Sequence[Placed]) -> list[Received[OrderPlaced]]:
-    """Without the replayed records that were a duplicate or late the first time: the claim tells."""
+    """Without the replayed records whose order another record placed, was late, or whose customer was erased since."""
     replayed = [received for received, verdict in placed if verdict is Verdict.REPLAYED]
     if not replayed:
         return [received for received, _ in placed]
     places = await wiring.tables.claims.placed_at([received.event.order_id for received in replayed])
-    elsewhere = {
-        received.record.offset
-        for received, place in zip(replayed, places, strict=True)
-        if place != (received.record.partition, received.record.offset)
-    }
-    return [received for received, _ in placed if received.record.offset not in elsewhere]
+    names = {received.event.customer_id for received in replayed if received.event.customer_id is not None}
+    erased = await wiring.tables.erased.of(names)
+    left_out = set()
+    for received, place in zip(replayed, places, strict=True):
+        erasure = erased.get(received.event.customer_id or "")
+        forgotten = erasure is not None and received.occurred_at_ms <= erasure.at_ms
+        if forgotten or place != (received.record.partition, received.record.offset):
+            left_out.add(received.record.offset)
+    return [received for received, _ in placed if received.record.offset not in left_out]

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import struct
 from collections.abc import Sequence
 
 from stream.tables.ids import order_id, tag_of
 from stream.tables.keys import Keys
+from stream.tables.order_log import CLAIM
 from stream.tables.store import Store
-
-CLAIM = struct.Struct(">IQi")
-"""Partition, offset and pane of the record that placed an order."""
 
 Place = tuple[int, int]
 """Partition and offset of a record."""

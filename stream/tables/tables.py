@@ -14,6 +14,7 @@ from stream.tables.claims import Claims
 from stream.tables.connection import open_store
 from stream.tables.customers import Customers
 from stream.tables.dictionary import Dictionary
+from stream.tables.erased import Erased
 from stream.tables.erasure import Erasures
 from stream.tables.expiry import Expiry
 from stream.tables.fences import Fences
@@ -50,6 +51,7 @@ class Tables:
         self.dictionary = Dictionary(*parts)
         self.neighbours = Neighbours(*parts)
         self.claims = Claims(*parts)
+        self.erased = Erased(*parts)
         self.fitted = FittedRows(*parts)
         self.orders = Orders(*parts, self.window, self.tiers)
         log, undoing = self.orders.log, self.orders.undoing

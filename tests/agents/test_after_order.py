@@ -13,7 +13,7 @@ from stream.agents.wiring import Wiring
 from stream.codec import encode, occurred_ms
 from stream.decisions.policy import Policy
 from stream.errors import StateUnavailable
-from stream.events import Consents, CustomerUpdated, OrderLine, OrderPlaced, Suggestion
+from stream.events import Consents, CustomerErased, CustomerUpdated, OrderLine, OrderPlaced, Suggestion
 from stream.identity import suggestion_id
 from stream.intake import Received
 from stream.ops.tally import Tally
@@ -156,3 +156,18 @@ async def test_a_batch_again_answers_what_was_counted_from_it_under_the_same_ids
 
     assert list(till.answers) == ["o1"]
     assert till.answers["o1"].cause.offset == 3
+
+
+async def test_an_order_whose_customer_was_erased_is_not_answered_again(tables: Tables) -> None:
+    till, gone, other = Till(), placed("o1", "willing", 1), placed("o2", None, 2)
+    owner = await tables.fences.take(TOPIC, 0)
+    await tables.orders.place(owner, [(r.record.offset, r.event) for r in (gone, other)])
+    eraser = await tables.fences.take("customer-erased", 0)
+    asked = CustomerErased(event_id="erase", occurred_at=DAY, customer_id="willing")
+    end, now_ms = tables.window.pane_of(occurred_ms(DAY)), occurred_ms(DAY)
+    await tables.erasures.erase(eraser, [(0, asked)], end, now_ms)
+
+    replayed = [(gone, Verdict.REPLAYED), (other, Verdict.REPLAYED)]
+    await answer_orders(wiring(tables, till), replayed, "all")
+
+    assert list(till.answers) == ["o2"]
