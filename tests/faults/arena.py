@@ -295,19 +295,36 @@ class Arena:
         )
         raise Disproved(f"I3 does not hold: after {within_s:g} s still behind: {behind}\n{logs}")
 
+    async def _counts_hold(self, settle_s: float) -> int:
+        """Hold the tables against the reference, until they fit or expiry has had its time."""
+        ends = time.monotonic() + settle_s
+        while True:
+            try:
+                return await prove_counts(self.tables, self.reference)
+            except Disproved:
+                if time.monotonic() >= ends:
+                    raise
+                await asyncio.sleep(0.3)
+
     async def prove(
-        self, *, within_s: float = CAUGHT_UP_S, silence_s: float = SILENCE_S, duplicates: int | None = None
+        self,
+        *,
+        within_s: float = CAUGHT_UP_S,
+        silence_s: float = SILENCE_S,
+        duplicates: int | None = None,
+        settle_s: float = 0.0,
     ) -> None:
         """Stop the load, wait until all is caught up, and hold everything against the reference.
 
         `duplicates`: most suggestions that may come twice; by default what was not committed when workers died.
+        `settle_s`: how long expiry may go on after the last commit.
         """
         await self.feed.stop()
         self.measured["caught_up_s"] = round(await self.caught_up(within_s=within_s), 1)
         log = await Log.read(self.group, self.feed.poisoned)
         self.measured["records"] = len(log.orders) + len(log.baskets) + len(log.returns) + len(log.erasures)
         self.reference = recount(log, rules_of(self.settings))
-        self.measured["rows"] = await prove_counts(self.tables, self.reference)
+        self.measured["rows"] = await self._counts_hold(settle_s)
         most = self.duplicates_allowed if duplicates is None else duplicates
         expected = suggestion_ids(self.prefix + BASKETS, log.baskets)
         if self.settings.answer_orders == "all":

@@ -6,12 +6,14 @@
 | `FAULTS_ACTION=exit|pause` | end on the spot (default), or stand still until SIGCONT |
 | `FAULTS_CANCEL=<seed>:<share>:<points>` | cancel a share of the attempts at batches at an await point |
 | `FAULTS_LAYOUT=<number>` | be a program of another layout version |
+| `FAULTS_CLOCK_S=<seconds>` | the process's clock is so far ahead, or behind where negative |
 | `FAULTS_SABOTAGE=fence|claim|epoch` | run with that part broken |
 """
 
 from __future__ import annotations
 
 import os
+import time
 
 from stream.cli import main
 from stream.tables import keys
@@ -29,6 +31,9 @@ def switch() -> None:
         cancel_batches(int(seed), float(share), int(points))
     if layout := os.environ.get("FAULTS_LAYOUT"):
         keys.LAYOUT_VERSION = int(layout)
+    if ahead := os.environ.get("FAULTS_CLOCK_S"):
+        right = time.time
+        time.time = lambda: right() + int(ahead)
     if part := os.environ.get("FAULTS_SABOTAGE"):
         sabotage(part)
 
