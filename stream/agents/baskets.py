@@ -72,16 +72,10 @@ def _tell(late: Sequence[Late], tally: Tally) -> None:
         tally.add("baskets.too_late", len(late))
         record = late[0].received.record
         logger.warning(
-            "%d baskets are not answered, it would be too late; the first, at %s[%d] offset %d, allows %d ms and"
-            " has waited %d",
-            *(
-                len(late),
-                record.topic,
-                record.partition,
-                record.offset,
-                late[0].allowed_ms,
-                late[0].waited_ms,
-            ),
+            "Baskets that are not answered because it would be too late: %d. The first, %s[%d] offset %d, allows"
+            " %d ms and has waited %d.",
+            *(len(late), record.topic, record.partition, record.offset),
+            *(late[0].allowed_ms, late[0].waited_ms),
         )
 
 

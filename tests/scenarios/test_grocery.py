@@ -50,7 +50,7 @@ def test_a_till_is_answered_without_a_customer_and_within_its_deadline(told: Tol
 @pytest.mark.scenario("S30")
 def test_an_answer_that_would_be_too_late_is_dropped_counted_and_told(told: Told) -> None:
     assert "too-late" not in told.answers
-    assert "1 baskets are not answered, it would be too late" in told.log
+    assert "not answered because it would be too late: 1." in told.log
     assert "baskets.too_late 1" in told.log
 
 
