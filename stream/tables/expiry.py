@@ -91,11 +91,15 @@ class Expiry:
         return sum(map(int, sizes))
 
     async def _take_away(self, owner: Owner, pane: int) -> int:
-        """Take the pane's orders away from every tag; how many were not at the last walk."""
+        """Take the pane's orders away from every tag; how many were not at the last walk.
+
+        Only orders of batches that are wholly in the tables: of one that is half claimed a lower offset may follow, and
+        the fence would pass it by.
+        """
         member = pane_member(owner.partition, pane)
         await self._store.commands([("SADD", self._keys.closed(t), member) for t in range(self._tags)])
         walked = -1
-        orders = await self._read(owner, pane)
+        orders = await self._handled(owner, pane)
         while fresh := [logged for logged in orders if logged.offset > walked]:
             for start in range(0, len(fresh), STEP_ORDERS):
                 step = fresh[start : start + STEP_ORDERS]
@@ -106,12 +110,17 @@ class Expiry:
                     await self._batch.apply(owner, expiry_fence(owner, pane), changes)
             walked = fresh[-1].offset
             async with owner.lock:
-                orders = await self._read(owner, pane)
+                orders = await self._handled(owner, pane)
                 if orders[-1].offset == walked:
                     break
         before, _ = owner.walked.get(pane, (0, math.inf))
         owner.walked[pane] = (len(orders), math.inf)
         return max(0, len(orders) - before)
+
+    async def _handled(self, owner: Owner, pane: int) -> list[Logged]:
+        # What was handled before the log is read is wholly in it.
+        position = owner.position
+        return [logged for logged in await self._read(owner, pane) if logged.offset <= position]
 
     async def _bury(self, owner: Owner, pane: int) -> None:
         """Delete what is left of a pane that no order can come to any more."""

@@ -51,7 +51,8 @@ def _claim(data: Data, keys: Keys, args: Args) -> list[Any]:
     for order, offset, pane, live_from, number, record in unpack_claims(orders):
         claims = data.setdefault(keys[1], {})
         claim = claims.get(order)
-        mine = claim is not None and claim[:12] == partition + offset
+        logged = offset in data.get(keys[4 + number], {})
+        mine = claim is not None and (claim[:12] == partition + offset or logged)
         if claim is None or (not mine and int.from_bytes(claim[12:], "big", signed=True) < live_from):
             claims[order] = partition + offset + pane.to_bytes(4, "big", signed=True)
             returns = data.get(keys[3], {}).get(order)

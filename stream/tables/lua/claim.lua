@@ -18,7 +18,8 @@ while at <= #orders do
   local mine = won
   if not won then
     local claim = redis.call('HGET', KEYS[2], order)
-    mine = string.sub(claim, 1, 12) == position
+    -- What is logged counts, whoever holds the claim by now: expiry will take it away again.
+    mine = string.sub(claim, 1, 12) == position or redis.call('HGET', KEYS[5 + number], offset)
     if not mine and struct.unpack('>i4', claim, 13) < live_from then
       redis.call('HSET', KEYS[2], order, position .. pane)
       won, mine = true, true
