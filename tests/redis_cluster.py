@@ -20,6 +20,8 @@ from tests.redis_servers import PATIENCE_S, POLL_S, RedisNode, redis_node
 SLOTS = 16_384
 _BUS = 10_000
 """How far above its port a node talks to the others."""
+_HIGHEST = 32_000
+"""Outgoing connections are given ports above it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,15 +162,18 @@ async def _join(nodes: Sequence[RedisNode], primaries: int) -> None:
 
 
 def _ports(count: int) -> list[int]:
-    """Free ports whose bus port is free as well."""
+    """Free ports whose bus port is free as well, and none that outgoing connections are given."""
     chosen: list[int] = []
+    taken: set[int] = set()
     while len(chosen) < count:
-        for port in free_ports(count):
+        for port in free_ports(4 * count):
+            if port + _BUS > _HIGHEST or {port, port + _BUS} & taken or len(chosen) == count:
+                continue
             with socket.socket() as probe:
                 try:
                     probe.bind(("127.0.0.1", port + _BUS))
                 except OSError:
                     continue
-            if port not in chosen and len(chosen) < count:
-                chosen.append(port)
+            chosen.append(port)
+            taken |= {port, port + _BUS}
     return chosen

@@ -73,11 +73,14 @@ class ClusterStore:
             greet=self._servers.greet,
         )
         self._where, self._timeout_s = place.shown, timeout_s
+        # A call takes a connection to each node at most; those beyond the connections there are wait for one.
+        self._room = asyncio.Semaphore(max_connections)
 
     async def commands(self, commands: Sequence[Command]) -> list[Any]:
         """See `Store`. SCAN answers with all keys of all primaries at once."""
         if len(commands) == 1 and commands[0][0] == "SCAN":
-            return [[b"0", await scan_primaries(self._nodes, commands[0][3], self._timeout_s)]]
+            async with self._room:
+                return [[b"0", await scan_primaries(self._nodes, commands[0][3], self._timeout_s)]]
         return await self._run([_Call(command, _key_of(command)) for command in commands])
 
     async def scripts(self, scripts: Sequence[Script]) -> list[Any]:
@@ -89,7 +92,7 @@ class ClusterStore:
         self._servers.check()
         waiting = list(calls)
         try:
-            async with asyncio.timeout(self._timeout_s):
+            async with self._room, asyncio.timeout(self._timeout_s):
                 for pause_s in PAUSES_S:
                     if not waiting:
                         break

@@ -36,6 +36,8 @@ class RedisStore:
         # Answers as the wire gives them: the twin gives the same, and nothing is decoded twice.
         self._redis.response_callbacks = {}
         self._where, self._timeout_s = place.shown, timeout_s
+        # Calls beyond the connections there are wait for one; redis-py would refuse them as if Redis were away.
+        self._room = asyncio.Semaphore(max_connections)
 
     async def commands(self, commands: Sequence[Command]) -> list[Any]:
         """See `Store`."""
@@ -66,7 +68,7 @@ class RedisStore:
         for command in commands:
             pipe.execute_command(*command)
         try:
-            async with asyncio.timeout(self._timeout_s):
+            async with self._room, asyncio.timeout(self._timeout_s):
                 answers: list[Any] = await pipe.execute(raise_on_error=False)
         except TimeoutError as exc:
             raise StateUnavailable(f"Redis at {self._where} did not answer in {self._timeout_s:g} s") from exc

@@ -12,8 +12,10 @@ from redis.crc import key_slot
 from redis.exceptions import ResponseError
 
 from stream.errors import OperatorError, StateLost, StateUnavailable
+from stream.tables.cluster_store import ClusterStore
 from stream.tables.connection import open_store
 from stream.tables.keys import Keys
+from stream.tables.redis_url import read_redis_url
 from stream.tables.servers import Servers
 from stream.tables.store import Script, Store
 from tests.redis_cluster import LocalCluster, local_cluster
@@ -152,6 +154,17 @@ async def test_calls_that_are_cancelled_leave_no_answer_to_the_next(store: Store
         await asyncio.gather(cancelled, return_exceptions=True)
         tag = steps % TAGS
         assert await store.commands([("HGET", KEYS.skus(tag), b"f")]) == [str(tag).encode()]
+
+
+async def test_more_calls_than_connections_wait_for_one(redis_cluster: LocalCluster) -> None:
+    await redis_cluster.forget_everything()
+    store = ClusterStore(read_redis_url(redis_cluster.url), max_connections=2)
+
+    await asyncio.gather(*(store.scripts([move_fence(tag, tag) for tag in range(TAGS)]) for _ in range(20)))
+    answers = await asyncio.gather(*(store.commands([("HGETALL", KEYS.fences(t))]) for t in range(TAGS)))
+    await store.close()
+
+    assert [answer[0][1] for answer in answers] == [f"{tag}:7".encode() for tag in range(TAGS)]
 
 
 async def test_a_replica_takes_over_from_a_primary_that_died() -> None:

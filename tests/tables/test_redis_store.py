@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 
 import pytest
@@ -10,6 +11,7 @@ from redis.exceptions import ResponseError
 from stream.embedded import RedisServer, embedded_redis
 from stream.errors import OperatorError, StateUnavailable
 from stream.tables.connection import open_store
+from stream.tables.redis_store import RedisStore
 from stream.tables.scripts import translated
 from stream.tables.store import Script, Store
 from tests.redis_servers import ask
@@ -77,6 +79,17 @@ async def test_scripts_that_redis_forgot_are_sent_again_and_only_those(
     )
 
     assert answers == [[b"1"], [0, 7]]
+
+
+async def test_more_calls_than_connections_wait_for_one(server: RedisServer) -> None:
+    store = RedisStore(server.url, max_connections=2)
+    keys = [b"bs:v1:{t%03d}:count" % number for number in range(40)]
+
+    await asyncio.gather(*(store.commands([("SET", key, i)]) for i, key in enumerate(keys)))
+    answers = await asyncio.gather(*(store.commands([("GET", key)]) for key in keys))
+    await store.close()
+
+    assert answers == [[str(i).encode()] for i in range(40)]
 
 
 async def test_a_command_that_is_wrong_is_for_the_operator(store: Store) -> None:

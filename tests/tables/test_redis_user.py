@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import AsyncIterator
-from pathlib import Path
 
 import pytest
 from redis.exceptions import RedisError
@@ -17,24 +16,14 @@ from stream.tables.inspection import stats
 from stream.tables.tables import Tables
 from tests.contract.orders import FIRST_PANE, TOPIC, order, returned
 from tests.redis_cluster import LocalCluster
-
-SECURITY = Path(__file__).parents[2] / "SECURITY.md"
-
-
-def documented_rights() -> list[str]:
-    """The rights behind `ACL SETUSER` in SECURITY.md, as they stand there."""
-    found = re.search(r"ACL SETUSER worker on >PASSWORD (.+)$", SECURITY.read_text(), re.MULTILINE)
-    assert found is not None
-    return found[1].split()
+from tests.redis_user import as_worker
 
 
 @pytest.fixture
 async def url(redis_cluster: LocalCluster) -> AsyncIterator[str]:
     """The session's cluster, emptied, for a user with those rights alone."""
     await redis_cluster.forget_everything()
-    for node in redis_cluster.nodes:
-        await node.ask("ACL", "SETUSER", "worker", "reset", "on", ">pa:ss@word", *documented_rights())
-    yield redis_cluster.url.replace("://", "://worker:pa%3Ass%40word@")
+    yield await as_worker(redis_cluster)
     for node in redis_cluster.nodes:
         await node.ask("ACL", "DELUSER", "worker")
 
@@ -48,7 +37,7 @@ async def test_the_documented_rights_are_enough_for_all_a_worker_and_its_command
     owner.handled(1)
     await tables.fences.move(owner, 1, FIRST_PANE + 9)
     back = await tables.fences.take("order-returned", 0)
-    await tables.orders.take_back(back, 0, returned("2", "d"))
+    await tables.returns.take_back(back, 0, returned("2", "d"))
     assert await tables.expiry.expire(owner, FIRST_PANE + 9) == 1
 
     rows = [row["table"] async for row in dump_rows(tables)]
