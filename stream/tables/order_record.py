@@ -16,6 +16,7 @@ from msgspec import Struct
 
 from stream.codec import occurred_ms
 from stream.events import OrderPlaced, OrderReturned
+from stream.tables.fences import NO_PANE
 from stream.tables.ids import SKU_BYTES, sku_id
 from stream.tables.wire import POSITION_BYTES
 
@@ -36,11 +37,12 @@ class Undo(Struct, frozen=True, array_like=True, gc=False):
     """One return or erasure. `lines`: (SKU id, pieces), none means all that is left.
 
     `mark` names what undid it: 8 bytes of the digest of the return's event id, or the position (12 bytes) of the
-    erasure.
+    erasure. `first_pane` is the first pane of the window at the return's own time: of an older order it takes nothing.
     """
 
     mark: bytes
     lines: list[tuple[bytes, int]] = []
+    first_pane: int = NO_PANE
 
     @property
     def is_erasure(self) -> bool:
@@ -87,6 +89,7 @@ class OrderRecord(Struct, frozen=True, array_like=True, gc=False):
     counted: bytes
     lines: list[Bought]
     placed_ms: int = 0
+    pane: int = 0
     undone: list[Undo] = []
 
     @property
@@ -94,7 +97,7 @@ class OrderRecord(Struct, frozen=True, array_like=True, gc=False):
         """The order as placed, then after each undo."""
         steps = [Left(self.counted, self.lines)]
         for undo in self.undone:
-            steps.append(steps[-1].after(undo))
+            steps.append(steps[-1].after(undo) if undo.first_pane <= self.pane else steps[-1])
         return steps
 
     @property
@@ -131,20 +134,20 @@ def counted_skus(skus: set[bytes]) -> list[bytes]:
     return sorted(skus)[:MAX_COUNTED]
 
 
-def record_of(order: OrderPlaced) -> OrderRecord:
-    """The record of an order as it was placed."""
+def record_of(order: OrderPlaced, pane: int) -> OrderRecord:
+    """The record of an order as it was placed, in this pane."""
     lines = [(sku_id(line.sku), line.quantity, line.unit_price) for line in order.lines]
     counted = b"".join(counted_skus({sku for sku, _, _ in lines}))
     placed_ms = occurred_ms(order.occurred_at)
-    return OrderRecord(order.order_id, order.customer_id, order.currency, counted, lines, placed_ms)
+    return OrderRecord(order.order_id, order.customer_id, order.currency, counted, lines, placed_ms, pane)
 
 
-def undo_of(event: OrderReturned) -> Undo:
+def undo_of(event: OrderReturned, first_pane: int) -> Undo:
     """The undo a return asks for; the same event sent twice makes the same mark."""
     pieces: dict[bytes, int] = {}
     for line in event.lines:
         pieces[sku_id(line.sku)] = pieces.get(sku_id(line.sku), 0) + line.quantity
-    return Undo(blake2b(event.event_id.encode()).digest()[:8], list(pieces.items()))
+    return Undo(blake2b(event.event_id.encode()).digest()[:8], list(pieces.items()), first_pane)
 
 
 def pack(record: OrderRecord) -> bytes:

@@ -131,7 +131,9 @@ class Orders:
             else:
                 live_from = self._window.live(watermark).start
                 ident = order_id(order.order_id)
-                claimants.append(_Claimant(at, offset, pane, watermark, live_from, ident, record_of(order)))
+                claimants.append(
+                    _Claimant(at, offset, pane, watermark, live_from, ident, record_of(order, pane))
+                )
             verdicts.append(verdict)
         return verdicts, claimants, watermark
 

@@ -64,8 +64,8 @@ class Returns:
         """
         if offset <= owner.lowest_fence:
             return TakenBack(Outcome.REPLAYED)
-        ident, undo = order_id(event.order_id), undo_of(event)
         pane = self._window.pane_of(occurred_ms(event.occurred_at))
+        ident, undo = order_id(event.order_id), undo_of(event, self._window.live(pane).start)
         while True:
             claimed, logged = await self._log.find(ident)
             if logged is not None:
@@ -97,6 +97,8 @@ class Returns:
         # One that takes nothing is written down as well: whether it came before its order must not change the numbers
         # of those behind it.
         applied = await self._undoing.settle(owner, logged.amended(undone))
+        if undo.first_pane > record.pane:
+            return TakenBack(Outcome.TOO_LATE, applied)
         return TakenBack(Outcome.NOTHING_LEFT if undone.left == record.left else Outcome.TAKEN, applied)
 
     async def _park(self, owner: Owner, ident: bytes, undo: Undo, pane: int) -> TakenBack | None:

@@ -150,6 +150,25 @@ async def test_a_return_is_too_late_while_its_orders_pane_is_being_expired(table
     assert (await made.returns.take_back(back, 0, returned("1"))).outcome == Outcome.TOO_LATE
 
 
+@pytest.mark.parametrize("early", [True, False])
+async def test_a_return_made_after_its_orders_window_takes_nothing_whenever_it_is_read(
+    tables: MakeTables, early: bool
+) -> None:
+    made = tables()
+    await made.dictionary.remember("ab")
+    owner, back = await made.fences.take(TOPIC, 0), await made.fences.take(RETURNS, 0)
+    too_late, in_time = returned("1", day=3, event_id="x"), returned("1", "a", day=2)
+    if not early:
+        await made.orders.place(owner, [(0, order("1", "ab", customer="ann"))])
+    outcomes = [(await made.returns.take_back(back, n, e)).outcome for n, e in enumerate([too_late, in_time])]
+    if early:
+        await made.orders.place(owner, [(0, order("1", "ab", customer="ann"))])
+
+    assert outcomes == ([Outcome.WAITING] * 2 if early else [Outcome.TOO_LATE, Outcome.TAKEN])
+    assert await counts(made) == recount([order("1", "b")])
+    assert (await rows(made, "customer"))[0]["spend"] == {"EUR": 1_00}
+
+
 async def test_a_worker_that_lost_its_partition_takes_nothing_back(tables: MakeTables) -> None:
     made = tables()
     await made.dictionary.remember("ab")
