@@ -7,6 +7,7 @@
 | `FAULTS_CANCEL=<seed>:<share>:<points>` | cancel a share of the attempts at batches at an await point |
 | `FAULTS_LAYOUT=<number>` | be a program of another layout version |
 | `FAULTS_CLOCK_S=<seconds>` | the process's clock is so far ahead, or behind where negative |
+| `FAULTS_CLOCK_FILE=<file>` | the same by what the file says at each moment: the clock jumps |
 | `FAULTS_SABOTAGE=fence|claim|epoch` | run with that part broken |
 """
 
@@ -18,6 +19,7 @@ import time
 from stream.cli import main
 from stream.tables import keys
 from tests.faults.cancellation import cancel_batches
+from tests.faults.clock import follow_clock
 from tests.faults.failpoints import Failpoint, Failpoints
 from tests.faults.sabotage import sabotage
 
@@ -34,6 +36,8 @@ def switch() -> None:
     if ahead := os.environ.get("FAULTS_CLOCK_S"):
         right = time.time
         time.time = lambda: right() + int(ahead)
+    if clock := os.environ.get("FAULTS_CLOCK_FILE"):
+        follow_clock(clock)
     if part := os.environ.get("FAULTS_SABOTAGE"):
         sabotage(part)
 

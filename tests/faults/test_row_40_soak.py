@@ -1,0 +1,76 @@
+"""Row 40: 200 days by event time, with faults every few days; what is kept stops growing once the window is full."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from tests.faults.arena import Arena
+from tests.faults.days import SETTLE_S, Days
+from tests.faults.redis_kinds import EVERYSEC, RedisUnderTest, redis_of
+from tests.faults.worker_process import WorkerProcess
+
+DAYS, WINDOW, PACE_DAYS = 200, 90, 10
+FAULTS = ("none", "kill", "kill while panes expire", "forget scripts", "cut connections")
+
+
+@pytest.mark.fault(40)
+async def test_two_hundred_days_with_faults_stay_exact_and_take_no_more_room(
+    arena: Arena, request: pytest.FixtureRequest
+) -> None:
+    orders = 400 if request.config.option.long else 40
+    redis = await arena.use(redis_of(arena.folder, EVERYSEC))
+    await arena.start(
+        redis=redis, workers=2, window_panes=WINDOW, customer_window_panes=WINDOW, expiry_interval_s=0.2
+    )
+    steady = arena.running()[0]
+    days = Days(arena, DAYS, orders, returns_share=0.1, erasures_share=0.1)
+    keys, rss = list[int](), list[int]()
+    while not days.over:
+        await arena.publish([*days.next(), *(arena.log.basket() for _ in range(2))])
+        if arena.dice.random() < 0.15:
+            await strike(arena, redis, steady)
+        if days.day % PACE_DAYS == 0:
+            await arena.caught_up()
+        if days.day % PACE_DAYS == 0 and days.day >= WINDOW + 2 * PACE_DAYS:
+            await arena.sleep(1.0, 1.0)
+            keys.append(int(await redis.call("DBSIZE")))
+            rss.append(steady.resources()[0])
+
+    await arena.prove(silence_s=90.0, settle_s=SETTLE_S)
+    arena.measured.update(days=DAYS, keys=keys, rss_mib_of_the_steady=[size >> 20 for size in rss])
+    assert growth(keys) < 0.05, f"keys go on growing: {keys}"
+    assert growth(rss) < 0.10, f"memory goes on growing: {rss}"
+
+
+async def strike(arena: Arena, redis: RedisUnderTest, steady: WorkerProcess) -> None:
+    """One fault of the simple set, or none."""
+    fault = arena.dice.choice(FAULTS)
+    arena.history.note("fault", kind=fault)
+    if fault.startswith("kill"):
+        if fault != "kill":
+            await expiring(redis)
+        victim = next(worker for worker in arena.running() if worker is not steady)
+        await arena.kill(victim)
+        await (await arena.start_worker()).ready()
+    elif fault == "forget scripts":
+        await redis.call("SCRIPT", "FLUSH")
+    elif fault == "cut connections":
+        await redis.call("CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes")
+
+
+async def expiring(redis: RedisUnderTest) -> None:
+    """Return while some pane is closed and not yet dropped, or after two seconds without one."""
+    for _ in range(40):
+        async with redis.client() as client:
+            async for _key in client.scan_iter(match="*:closed", count=1_000):
+                return
+        await asyncio.sleep(0.05)
+
+
+def growth(samples: list[int]) -> float:
+    """How much the later half is above the earlier one, as a share of it."""
+    half = len(samples) // 2
+    earlier, later = sum(samples[:half]) / half, sum(samples[-half:]) / half
+    return later / earlier - 1
