@@ -16,7 +16,6 @@ FAULTS = ("none", "kill", "kill while panes expire", "forget scripts", "cut conn
 
 
 @pytest.mark.fault(40)
-@pytest.mark.timeout(3_600)
 async def test_two_hundred_days_with_faults_stay_exact_and_take_no_more_room(
     arena: Arena, request: pytest.FixtureRequest
 ) -> None:
