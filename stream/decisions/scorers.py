@@ -41,13 +41,17 @@ _FILL: Final = 1e-5
 
 
 class Scorer(Struct, frozen=True, gc=False):
-    """One way to score: `weights` is `NOTHING`, `BASELINE` or a name in `FITS`."""
+    """One way to score: `weights` is `NOTHING`, `BASELINE` or a name in `FITS`.
+
+    `beside` is the say of the baseline beside a fit: where most pairs met once or twice, a fit knows little.
+    """
 
     name: str
     weights: str
     exponent: float = 0.0
     popular: float = _FILL
     own: float = 0.0
+    beside: float = 0.0
 
     @property
     def claims_association(self) -> bool:
@@ -63,12 +67,13 @@ GRID: Final = (
     Scorer("precision-20", "precision-20", -0.2),
     Scorer("precision-20+own", "precision-20", -0.2, own=0.5),
     Scorer("precision-20+popular", "precision-20", popular=0.3),
-    Scorer("dropout-20+popular", "dropout-20", popular=0.1),
-    Scorer("dropout-20+popular+own", "dropout-20", popular=0.1, own=0.2),
+    Scorer("precision-20+baseline", "precision-20", popular=0.1, beside=0.3),
     Scorer("dropout-20+own", "dropout-20", -0.2, popular=0.3, own=0.5),
+    Scorer("dropout-20+popular+own", "dropout-20", popular=0.1, own=0.2),
     Scorer("precision-200+popular", "precision-200", popular=0.3),
     Scorer("precision-200+popular+own", "precision-200", popular=0.3, own=0.2),
-    Scorer("precision-200+own", "precision-200", -0.2, popular=0.3, own=0.5),
+    Scorer("precision-200+baseline", "precision-200", -0.2, beside=0.3),
+    Scorer("precision-200+baseline+own", "precision-200", -0.2, own=0.5, beside=0.3),
 )
 """Simplest first: of two that are as good, the earlier one serves."""
 

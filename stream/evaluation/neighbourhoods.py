@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from stream.decisions.policy import Policy
-from stream.decisions.precision import is_stale, neighbourhood, precision_weights, supported
+from stream.decisions.precision import is_stale, neighbourhood, precision_weights
 from stream.decisions.scorers import FITS
 from stream.evaluation.pair_counts import PairCounts
 from stream.tables.neighbours import MOST_PARTNERS
@@ -19,10 +19,11 @@ Floats = npt.NDArray[np.float64]
 
 
 class Partners(NamedTuple):
-    """Items a line speaks for by the baseline, and c_ij / (n_i + prior) of each."""
+    """The best partners of a line, c_ij / (n_i + prior) of each, and c_ij: the orders that held both."""
 
     items: Integers
     weights: Floats
+    together: Integers
 
 
 class Fitted(NamedTuple):
@@ -45,13 +46,10 @@ class Neighbourhoods:
         self.fits = 0
 
     def partners(self, item: int) -> Partners:
-        """The partners at or above the support floor and above chance, by number."""
-        counts, policy = self._counts, self._policy
-        others, together = counts.partners(item, MOST_PARTNERS)
-        own = int(counts.orders[item])
-        expected = float(own) * counts.orders[others]
-        kept = (together >= policy.min_together) & (together.astype(np.float64) * counts.total > expected)
-        return Partners(others[kept], together[kept] / (own + policy.prior_orders))
+        """The partners as of now."""
+        others, together = self._counts.partners(item, MOST_PARTNERS)
+        own = int(self._counts.orders[item])
+        return Partners(others, together / (own + self._policy.prior_orders), together)
 
     def fitted(self, items: Iterable[int], heads: Sequence[int]) -> list[Fitted]:
         """The fitted rows of lines; those that are stale are fitted first, equally large ones together."""
@@ -72,7 +70,6 @@ class Neighbourhoods:
         members = np.array(group, np.int64)
         together = np.stack([counts.together(items) for items in group])
         weights = precision_weights(together, counts.orders[members], list(FITS.values()))
-        weights = supported(weights, together[:, :1, 1:], self._policy.min_together)
         for row, items in zip(weights.astype(np.float32), members, strict=True):
             self._fitted[int(items[0])] = Fitted(items[1:], row, int(counts.orders[items[0]]))
         self.fits += len(group)

@@ -59,34 +59,42 @@ class Ranked(NamedTuple):
         return offers
 
 
+class _Said(NamedTuple):
+    """What the lines of a basket say: partners with c_ij and baseline weights, and neighbours with fitted weights."""
+
+    partners: Integers
+    together: Integers
+    baseline: Floats
+    neighbours: Integers
+    fits: dict[str, Floats]
+
+
 class Ranker:
     """Ranks the candidates of baskets from the counts of the moment."""
 
     def __init__(self, counts: PairCounts, grid: Sequence[Scorer], policy: Policy) -> None:
-        self._counts, self._grid = counts, grid
+        self._counts, self._grid, self._floor = counts, grid, policy.min_together
         self.neighbourhoods = Neighbourhoods(counts, policy)
         self._column = np.zeros(len(counts.orders), np.int64)
         self._is_candidate = np.zeros(len(counts.orders), np.bool_)
 
     def rank(self, lines: Sequence[int], bought: Mapping[int, int]) -> Ranked:
-        """Candidates of a basket with these lines, of a customer who bought items so often before."""
+        """Candidates of a basket with these lines, of a customer who bought items so often before.
+
+        What fewer than `min_together` orders held with the lines, all of them taken together, is not spoken for.
+        """
         heads = self._counts.heads(MOST_POPULAR)
-        parts = self._parts(lines, heads)
+        said = self._said(lines, heads)
         own = np.fromiter(bought.keys(), np.int64, len(bought))
         times = np.fromiter(bought.values(), np.int64, len(bought))
-        items = self._number([*(held for held, _ in parts.values()), heads, own])
+        items = self._number([said.partners, said.neighbours, heads, own])
         orders, total = self._counts.orders[items], self._counts.total
         at_heads, at_own = self._column[heads], self._column[own]
-        scores = np.zeros((len(self._grid), len(items)))
-        sums: dict[tuple[str, float], Floats] = {}
+        scores = self._line_scores(said, orders)
+        together = np.bincount(self._column[said.partners], said.together, len(items))
+        unmet = together < self._floor
+        scores[:, unmet] = np.minimum(scores[:, unmet], 0.0)
         for which, scorer in enumerate(self._grid):
-            if scorer.weights != NOTHING:
-                key = scorer.weights, scorer.exponent
-                if key not in sums:
-                    held, weights = parts[scorer.weights]
-                    at = self._column[held]
-                    sums[key] = _summed(at, line_weights(scorer, weights, orders[at]), len(items))
-                scores[which] = sums[key]
             # Sums of whole numbers: exact in floats, whatever the order.
             scores[which, at_heads] += popular_weights(scorer, orders[at_heads], total)
             if scorer.own:
@@ -95,22 +103,38 @@ class Ranker:
         self._is_candidate[items] = False
         return Ranked(items, scores)
 
-    def _parts(self, lines: Sequence[int], heads: Integers) -> dict[str, tuple[Integers, Floats]]:
-        """What all lines speak for, by the name of the weights, line after line."""
-        none = np.zeros(0, np.int64)
+    def _said(self, lines: Sequence[int], heads: Integers) -> _Said:
+        """What all lines say, line after line."""
+        none, nothing = np.zeros(0, np.int64), np.zeros(0)
         partners = [self.neighbourhoods.partners(line) for line in lines]
         fitted = self.neighbourhoods.fitted(lines, heads.tolist())
-        held = np.concatenate([none, *(row.items for row in fitted)])
-        parts = {
-            BASELINE: (
-                np.concatenate([none, *(row.items for row in partners)]),
-                np.concatenate([np.zeros(0), *(row.weights for row in partners)]),
-            )
-        }
-        for which, name in enumerate(FITS):
-            weights = [row.weights[which].astype(np.float64) for row in fitted]
-            parts[name] = held, np.concatenate([np.zeros(0), *weights])
-        return parts
+        return _Said(
+            partners=np.concatenate([none, *(row.items for row in partners)]),
+            together=np.concatenate([none, *(row.together for row in partners)]),
+            baseline=np.concatenate([nothing, *(row.weights for row in partners)]),
+            neighbours=np.concatenate([none, *(row.items for row in fitted)]),
+            fits={
+                name: np.concatenate([nothing, *(row.weights[which] for row in fitted)])
+                for which, name in enumerate(FITS)
+            },
+        )
+
+    def _line_scores(self, said: _Said, orders: Integers) -> Floats:
+        """The sums of what the lines say, by every scorer; scorers that weigh the same share them."""
+        at = {BASELINE: self._column[said.partners], **dict.fromkeys(FITS, self._column[said.neighbours])}
+        scores = np.zeros((len(self._grid), len(orders)))
+        sums: dict[tuple[str, float, float], Floats] = {}
+        for which, scorer in enumerate(self._grid):
+            for name, say in ((scorer.weights, 1.0), (BASELINE, scorer.beside)):
+                if name == NOTHING or not say:
+                    continue
+                key = name, scorer.exponent, say
+                if key not in sums:
+                    weights = say * (said.baseline if name == BASELINE else said.fits[name])
+                    whole = line_weights(scorer, weights, orders[at[name]])
+                    sums[key] = np.bincount(at[name], whole, len(orders)).astype(np.float64, copy=False)
+                scores[which] += sums[key]
+        return scores
 
     def _number(self, parts: Sequence[Integers]) -> Integers:
         """All items of the parts, each once and rising; `_column` then has the place of each."""
@@ -119,8 +143,3 @@ class Ranker:
         found = np.flatnonzero(self._is_candidate)
         self._column[found] = np.arange(len(found))
         return found
-
-
-def _summed(places: Integers, weights: Integers, length: int) -> Floats:
-    """The sum of the weights of each place."""
-    return np.bincount(places, weights, length).astype(np.float64, copy=False)

@@ -35,24 +35,24 @@ def by_hand(counts: PairCounts, scorer: Scorer, lines: list[int], bought: dict[i
     share = (counts.orders[item] + 1) / (counts.total + 1)
     score = 0.0
     heads = counts.heads(MOST_POPULAR).tolist()
+    spoken = 0.0
     for line in lines if scorer.weights != NOTHING else []:
         partners = counts.partners(line, MOST_PARTNERS)[0].tolist()
         together = int(counts.together([line, item])[0, 1])
-        weight = 0.0
+        baseline = together / (counts.orders[line] + POLICY.prior_orders) if item in partners else 0.0
+        members = neighbourhood(line, partners, heads)
         if scorer.weights == BASELINE:
-            above_chance = together * counts.total > counts.orders[line] * counts.orders[item]
-            if item in partners and together >= POLICY.min_together and above_chance:
-                weight = together / (counts.orders[line] + POLICY.prior_orders)
-        else:
-            members = neighbourhood(line, partners, heads)
-            if item in members[1:]:
-                weights = precision_weights(
-                    counts.together(members)[None], counts.orders[members][None], [FITS[scorer.weights]]
-                )
-                weight = float(np.float32(weights[0, 0, members.index(item) - 1]))
-                if together < POLICY.min_together:
-                    weight = min(weight, 0.0)
-        score += weight * share**scorer.exponent
+            spoken += baseline
+        elif item in members[1:]:
+            square = counts.together(members)[None]
+            weights = precision_weights(square, counts.orders[members][None], [FITS[scorer.weights]])
+            spoken += float(np.float32(weights[0, 0, members.index(item) - 1])) + scorer.beside * baseline
+    met = sum(
+        int(counts.together([line, item])[0, 1])
+        for line in lines
+        if item in counts.partners(line, MOST_PARTNERS)[0]
+    )
+    score += (spoken if met >= POLICY.min_together else min(spoken, 0.0)) * share**scorer.exponent
     score += scorer.popular * share if item in heads else 0.0
     score += scorer.own * bought.get(item, 0) / (bought.get(item, 0) + 2.0)
     return float(score * (counts.total + 1) ** scorer.exponent)
