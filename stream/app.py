@@ -29,6 +29,7 @@ from stream.publisher import Publisher
 from stream.services.announcer import Announcer
 from stream.services.neighbour_fitter import NeighbourFitter
 from stream.services.policy_watch import PolicyWatch
+from stream.services.scorer_watch import ScorerWatch
 from stream.services.tier_changes import TierChanges
 from stream.services.upkeep import Upkeep
 from stream.settings import Settings
@@ -121,17 +122,21 @@ def create_app(settings: Settings) -> BasketApp:
     app.positions = _positions(app, tables, settings, tally)
     changes_topic = settings.topic_prefix + topics.CUSTOMER_TIER_CHANGED
     tier_changes = TierChanges(tables.outbox, publisher, changes_topic, tally)
+    policy, worker = Policy(max_offers=settings.max_offers), uuid.uuid4().hex
+    views = ViewReader(tables, policy, max_age_s=settings.cache_age_s)
+    watch = ScorerWatch(tables, views, policy, tally, worker) if settings.fit_weights else None
     app.wiring = Wiring(
         topic_prefix=settings.topic_prefix,
         default_tier=tables.tiers.names[0],
         tables=tables,
-        views=ViewReader(tables, Policy(max_offers=settings.max_offers), max_age_s=settings.cache_age_s),
+        views=views,
         publisher=publisher,
         dead_letters=DeadLetters(publisher),
         positions=app.positions,
         shell=Shell(app, tally),
         tally=tally,
         announcer=Announcer(tier_changes.deliver_all),
+        scorer_watch=watch,
     )
     for agent in AGENTS:
         agent.register(app, app.wiring)
@@ -139,7 +144,7 @@ def create_app(settings: Settings) -> BasketApp:
     _keep_up(app, tier_changes, settings.expiry_interval_s)
     _keep_policy(app, settings)
     if settings.fit_weights:
-        _fit(app)
+        _fit(app, worker)
     _watch_over(app, settings)
     return app
 
@@ -217,10 +222,10 @@ def _keep_policy(app: BasketApp, settings: Settings) -> None:
         watch.look()
 
 
-def _fit(app: BasketApp) -> None:
+def _fit(app: BasketApp, worker: str) -> None:
     """Precision weights follow the counts, beside the agents."""
     wiring = app.wiring
-    fitter = NeighbourFitter(wiring.tables, wiring.views.noted, wiring.tally, uuid.uuid4().hex)
+    fitter = NeighbourFitter(wiring.tables, wiring.views.noted, wiring.tally, worker)
 
     @app.task  # type: ignore[untyped-decorator]
     async def fit() -> None:

@@ -21,6 +21,7 @@ from stream.commands import (
     kpi,
     policy,
     replay,
+    scorers,
     tables,
     topics,
     worker,
@@ -38,6 +39,7 @@ app = typer.Typer(
 app.command()(demo.demo)
 app.command()(worker.worker)
 app.command()(replay.replay)
+app.command()(scorers.scorers)
 app.command("evaluate")(evaluate.evaluate_command)
 app.command()(doctor.doctor)
 app.command()(explain.explain)

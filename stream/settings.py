@@ -57,7 +57,7 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Idempotent producer; switch off only for a broker that refuses it (the embedded one does)."""
 
     fit_weights: bool = True
-    """Whether this worker fits precision weights; where no worker does, the baseline speaks for every line."""
+    """Whether this worker fits precision weights and measures scorers; where no worker does, the baseline speaks."""
 
     max_batch: Annotated[int, Meta(ge=1, le=10_000)] = 2_000
     """Most records of one fetch, over all partitions: larger ones coalesce more, smaller ones answer sooner."""

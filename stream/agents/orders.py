@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections import Counter
 
 import faust
@@ -31,6 +32,9 @@ def register(app: faust.App, wiring: Wiring, *, answered: Answered) -> None:
             received = clear
         await wiring.bury(letters)
         owner = wiring.positions.owner(batch.topic, batch.partition, batch.assignment)
+        if wiring.scorer_watch is not None:
+            new = [r.event for r in received if r.record.offset > owner.lowest_fence]
+            await wiring.scorer_watch.measure(new, time.monotonic(), time.time_ns() // 1_000_000)
         async with owner.lock:
             placed = await wiring.tables.orders.place(owner, [(r.record.offset, r.event) for r in received])
             owner.handled(batch.last_offset)

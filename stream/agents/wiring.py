@@ -11,6 +11,7 @@ from stream.ops.tally import Tally
 from stream.positions import TablePositions
 from stream.publisher import Publisher
 from stream.services.announcer import Announcer
+from stream.services.scorer_watch import ScorerWatch
 from stream.tables.tables import Tables
 from stream.tables.view_reader import ViewReader
 
@@ -29,6 +30,8 @@ class Wiring:
     shell: Shell
     tally: Tally
     announcer: Announcer
+    scorer_watch: ScorerWatch | None = None
+    """None in a worker that measures no orders."""
 
     def topic(self, name: str) -> str:
         """The topic's name on this Kafka."""

@@ -59,7 +59,7 @@ class Ranked(NamedTuple):
         return offers
 
 
-class _Said(NamedTuple):
+class Said(NamedTuple):
     """What the lines of a basket say: partners with c_ij and baseline weights, and neighbours with fitted weights."""
 
     partners: Integers
@@ -73,22 +73,61 @@ class Ranker:
     """Ranks the candidates of baskets from the counts of the moment."""
 
     def __init__(self, counts: PairCounts, grid: Sequence[Scorer], policy: Policy) -> None:
-        self._counts, self._grid, self._floor = counts, grid, policy.min_together
+        self._counts = counts
+        self._grid = GridRanker(grid, policy.min_together)
         self.neighbourhoods = Neighbourhoods(counts, policy)
-        self._column = np.zeros(len(counts.orders), np.int64)
-        self._is_candidate = np.zeros(len(counts.orders), np.bool_)
 
     def rank(self, lines: Sequence[int], bought: Mapping[int, int]) -> Ranked:
-        """Candidates of a basket with these lines, of a customer who bought items so often before.
+        """Candidates of a basket with these lines, of a customer who bought items so often before."""
+        heads = self._counts.heads(MOST_POPULAR)
+        said = self._said(lines, heads)
+        return self._grid.rank(lines, said, heads, bought, self._counts.orders, self._counts.total)
+
+    def _said(self, lines: Sequence[int], heads: Integers) -> Said:
+        """What all lines say, line after line."""
+        none, nothing = np.zeros(0, np.int64), np.zeros(0)
+        partners = [self.neighbourhoods.partners(line) for line in lines]
+        fitted = self.neighbourhoods.fitted(lines, heads.tolist())
+        return Said(
+            partners=np.concatenate([none, *(row.items for row in partners)]),
+            together=np.concatenate([none, *(row.together for row in partners)]),
+            baseline=np.concatenate([nothing, *(row.weights for row in partners)]),
+            neighbours=np.concatenate([none, *(row.items for row in fitted)]),
+            fits={
+                name: np.concatenate([nothing, *(row.weights[which] for row in fitted)])
+                for which, name in enumerate(FITS)
+            },
+        )
+
+
+class GridRanker:
+    """Adds up what is said of each candidate, by every scorer of a grid."""
+
+    def __init__(self, grid: Sequence[Scorer], min_together: int) -> None:
+        self._grid, self._floor = grid, min_together
+        self._column = np.zeros(0, np.int64)
+        self._is_candidate = np.zeros(0, np.bool_)
+
+    def rank(
+        self,
+        lines: Sequence[int],
+        said: Said,
+        heads: Integers,
+        bought: Mapping[int, int],
+        orders_of: Integers,
+        total: int,
+    ) -> Ranked:
+        """Candidates of a basket, the orders that hold each item (by number) and all orders at hand.
 
         What fewer than `min_together` orders held with the lines, all of them taken together, is not spoken for.
         """
-        heads = self._counts.heads(MOST_POPULAR)
-        said = self._said(lines, heads)
+        if len(orders_of) > len(self._column):
+            self._column = np.zeros(len(orders_of), np.int64)
+            self._is_candidate = np.zeros(len(orders_of), np.bool_)
         own = np.fromiter(bought.keys(), np.int64, len(bought))
         times = np.fromiter(bought.values(), np.int64, len(bought))
         items = self._number([said.partners, said.neighbours, heads, own])
-        orders, total = self._counts.orders[items], self._counts.total
+        orders = orders_of[items]
         at_heads, at_own = self._column[heads], self._column[own]
         scores = self._line_scores(said, orders)
         together = np.bincount(self._column[said.partners], said.together, len(items))
@@ -103,23 +142,7 @@ class Ranker:
         self._is_candidate[items] = False
         return Ranked(items, scores)
 
-    def _said(self, lines: Sequence[int], heads: Integers) -> _Said:
-        """What all lines say, line after line."""
-        none, nothing = np.zeros(0, np.int64), np.zeros(0)
-        partners = [self.neighbourhoods.partners(line) for line in lines]
-        fitted = self.neighbourhoods.fitted(lines, heads.tolist())
-        return _Said(
-            partners=np.concatenate([none, *(row.items for row in partners)]),
-            together=np.concatenate([none, *(row.together for row in partners)]),
-            baseline=np.concatenate([nothing, *(row.weights for row in partners)]),
-            neighbours=np.concatenate([none, *(row.items for row in fitted)]),
-            fits={
-                name: np.concatenate([nothing, *(row.weights[which] for row in fitted)])
-                for which, name in enumerate(FITS)
-            },
-        )
-
-    def _line_scores(self, said: _Said, orders: Integers) -> Floats:
+    def _line_scores(self, said: Said, orders: Integers) -> Floats:
         """The sums of what the lines say, by every scorer; scorers that weigh the same share them."""
         at = {BASELINE: self._column[said.partners], **dict.fromkeys(FITS, self._column[said.neighbours])}
         scores = np.zeros((len(self._grid), len(orders)))

@@ -68,6 +68,10 @@ class Keys:
         """Hash: `owner`, `epoch` and `until` of the worker that fits this tag, and the tag's `heads`."""
         return self.prefix(tag) + b"fitter"
 
+    def scorers(self) -> bytes:
+        """Hash: worker -> its tally of the scorers, see `stream.tables.scorers`."""
+        return self.prefix(0) + b"scorers"
+
     def claims(self, tag: int) -> bytes:
         """Hash: order id (16 bytes) -> partition (4), offset (8), pane (4) of the record that placed it."""
         return self.prefix(tag) + b"claims"

@@ -25,6 +25,7 @@ from stream.tables.neighbours import Neighbours
 from stream.tables.orders import Orders
 from stream.tables.outbox import Outbox
 from stream.tables.returns import Returns
+from stream.tables.scorers import ScorerTallies
 from stream.tables.servers import Servers
 from stream.tables.store import Store
 
@@ -53,6 +54,7 @@ class Tables:
         self.claims = Claims(*parts)
         self.erased = Erased(*parts)
         self.fitted = FittedRows(*parts)
+        self.scorers = ScorerTallies(*parts)
         self.orders = Orders(*parts, self.window, self.tiers)
         log, undoing = self.orders.log, self.orders.undoing
         self.returns = Returns(*parts, self.window, log, undoing)

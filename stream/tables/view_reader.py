@@ -59,6 +59,11 @@ class ViewReader:
         """Read for another policy, from the next read on; what was derived under the old one is forgotten."""
         self._next_policy = policy
 
+    @property
+    def cache(self) -> ViewCache:
+        """What was read last; another read may put a new one in its place."""
+        return self._cache
+
     def _forget(self) -> None:
         """Read everything again; not now, a read may be under way."""
         self._afresh = True

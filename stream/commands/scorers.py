@@ -1,0 +1,85 @@
+"""`basketstream scorers`: what the stream of orders says of the scorers."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from typing import Any
+
+import msgspec
+from rich.console import Console
+from rich.table import Table
+
+from stream.commands.options import Json, Redis
+from stream.decisions.scorers import SERVED
+from stream.decisions.selection import RANK_UNIT, choose
+from stream.errors import OperatorError
+from stream.services.scorer_watch import NAMES
+from stream.settings import load_settings
+from stream.tables.scorers import Tallied
+from stream.tables.tables import Tables
+
+
+def scorers(redis: Redis = None, json: Json = False) -> None:
+    """Rolling hit rates of the scorers: each measured order was asked about before it was counted."""
+    report = scorer_report(asyncio.run(_read(redis)))
+    if json:
+        print(msgspec.json.encode(report).decode())
+    else:
+        _print(report)
+
+
+async def _read(redis: str | None) -> Tallied:
+    tables = Tables.on_redis(load_settings(redis_url=redis))
+    try:
+        if await tables.is_new():
+            raise OperatorError(
+                f"No tables under namespace {tables.keys.namespace!r}.",
+                "Check --redis and BASKETSTREAM_NAMESPACE; a worker makes the tables when it first starts.",
+            )
+        await tables.open()
+        return await tables.scorers.read(NAMES, time.time_ns() // 1_000_000)
+    finally:
+        await tables.close()
+
+
+def scorer_report(tallied: Tallied) -> dict[str, Any]:
+    """The figures; `selected` is the scorer that is ahead beyond chance, popularity where none is."""
+    tally = tallied.tally
+    choice = choose(tally, 0)
+    measured = max(1, tally.orders)
+    return {
+        "measured": tally.orders,
+        "workers": tallied.workers,
+        "selected": NAMES[choice.scorer],
+        "margin": choice.margin,
+        "served": SERVED.name,
+        "scores": {
+            name: {
+                "hr@5": round(int(tally.half_hits[which]) / measured, 4),
+                "hr@10": round(int(tally.hits[which]) / measured, 4),
+                "mrr@10": round(int(tally.reciprocals[which]) / RANK_UNIT / measured, 4),
+                "lead": tally.lead(which, 0),
+            }
+            for which, name in enumerate(NAMES)
+        },
+    }
+
+
+def _print(report: dict[str, Any]) -> None:
+    table = Table(title=f"{report['measured']:,} orders measured by {report['workers']} workers")
+    table.add_column("Scorer")
+    for title in ("HR@5", "HR@10", "MRR@10", "Hits more than popularity"):
+        table.add_column(title, justify="right")
+    scores = report["scores"]
+    for name in sorted(scores, key=lambda each: (-scores[each]["hr@10"], each)):
+        figures = scores[name]
+        cells = [f"{figures[column]:.4f}" for column in ("hr@5", "hr@10", "mrr@10")]
+        table.add_row(
+            name, *cells, f"{figures['lead']:+d}", style="bold" if name == report["selected"] else None
+        )
+    console = Console()
+    console.print(table)
+    console.print(
+        f"Ahead: {report['selected']}, {report['margin']:+d} hits over the next. Served: {report['served']}."
+    )
