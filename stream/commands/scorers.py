@@ -11,10 +11,9 @@ from rich.console import Console
 from rich.table import Table
 
 from stream.commands.options import Json, Redis
-from stream.decisions.scorers import SERVED
 from stream.decisions.selection import RANK_UNIT, choose
 from stream.errors import OperatorError
-from stream.services.scorer_watch import NAMES
+from stream.services.scorer_watch import FIRST, NAMES, serving
 from stream.settings import load_settings
 from stream.tables.scorers import Tallied
 from stream.tables.tables import Tables
@@ -53,7 +52,7 @@ def scorer_report(tallied: Tallied) -> dict[str, Any]:
         "workers": tallied.workers,
         "selected": NAMES[choice.scorer],
         "margin": choice.margin,
-        "served": SERVED.name,
+        "served": NAMES[serving(tally, FIRST)],
         "scores": {
             name: {
                 "hr@5": round(int(tally.half_hits[which]) / measured, 4),

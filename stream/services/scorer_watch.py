@@ -6,6 +6,7 @@ worker's views, which may be as old as theirs.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from typing import Final
 
@@ -14,8 +15,9 @@ import numpy as np
 from stream.decisions.hide_one import hidden_sku, is_sampled
 from stream.decisions.model import Basket
 from stream.decisions.policy import Policy
-from stream.decisions.scorers import FITS, GRID
-from stream.decisions.selection import Selection
+from stream.decisions.scorers import FITS, GRID, SERVED
+from stream.decisions.selection import Selection, choose
+from stream.decisions.selection import Tally as Tallies
 from stream.evaluation.ranking import GridRanker, Integers, Said
 from stream.events import Line, OrderPlaced
 from stream.ops.tally import Tally
@@ -24,19 +26,32 @@ from stream.tables.tables import Tables
 from stream.tables.view_cache import ViewCache
 from stream.tables.view_reader import ViewReader
 
+logger = logging.getLogger(__name__)
+
 MEASURED: Final = tuple(scorer for scorer in GRID if not scorer.own)
 """The part of the grid that a worker can ask: what a customer bought before is in no table."""
 
 NAMES: Final = [scorer.name for scorer in MEASURED]
 
+FIRST: Final = MEASURED.index(SERVED)
+"""The scorer that serves until enough orders were measured."""
+
 ONE_IN: Final = 4
 MOST_A_BATCH: Final = 4
 """One order in so many is measured, and at most so many of a batch: some ten milliseconds."""
+
+CHOSEN_FROM: Final = 500
+"""Measured orders of all workers from which they say who serves; before, it is the scorer that wins on most shops."""
 
 TOLD_EVERY_S: Final = 5.0
 HEADS_EVERY_S: Final = 60.0
 
 _NONE: Integers = np.zeros(0, np.int64)
+
+
+def serving(tally: Tallies, held: int) -> int:
+    """The scorer of `MEASURED` that serves, given the one that does."""
+    return choose(tally, held).scorer if tally.orders >= CHOSEN_FROM else held
 
 
 class ScorerWatch:
@@ -47,6 +62,7 @@ class ScorerWatch:
         self._worker = worker
         self._ranker = GridRanker(MEASURED, policy.min_together)
         self.selection = Selection(len(MEASURED))
+        self.serving = FIRST
         self._heads: list[str] = []
         self._heads_due_s = self._told_due_s = -np.inf
 
@@ -68,6 +84,16 @@ class ScorerWatch:
         if now_s >= self._told_due_s:
             self._told_due_s = now_s + TOLD_EVERY_S
             await self._tables.scorers.put(self._worker, NAMES, self.selection.total(), now_ms)
+            self._serve((await self._tables.scorers.read(NAMES, now_ms)).tally)
+
+    def _serve(self, tally: Tallies) -> None:
+        """Let the scorer speak that all workers' orders speak for."""
+        chosen = serving(tally, self.serving)
+        if chosen != self.serving:
+            self.serving = chosen
+            self._views.serve(MEASURED[chosen])
+            self._tally.add("scorers.changed")
+            logger.info("lines speak by the scorer %s from now on", NAMES[chosen])
 
     def _measure(self, order: OrderPlaced, hidden: str, cache: ViewCache) -> None:
         skus = sorted({line.sku for line in order.lines} - {hidden})

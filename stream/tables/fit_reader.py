@@ -4,7 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
 
+import numpy as np
+from msgspec.structs import replace
+
 from stream.decisions.fitted_rows import FittedWeights, Floats, current_counts, fitted_row
+from stream.decisions.policy import Policy
 from stream.decisions.precision import is_stale
 from stream.decisions.scorers import FITS, Scorer
 from stream.tables.fitted import FittedRows, fitted_at, unpack
@@ -18,9 +22,9 @@ class FitReader:
     """What a scorer says of lines whose weights were fitted; the baseline speaks for the others."""
 
     def __init__(self, table: FittedRows, scorer: Scorer) -> None:
-        self._table, self._scorer = table, scorer
-        self._fit = list(FITS).index(scorer.weights) if scorer.weights in FITS else None
+        self._table = table
         self._noted: set[bytes] = set()
+        self.serve(scorer)
 
     async def read(self, cache: ViewCache, lines: Sequence[int]) -> list[bytes]:
         """The packed rows of these lines. Raises StateUnavailable."""
@@ -48,25 +52,36 @@ class FitReader:
             start += len(row.neighbours)
         return bool(changed)
 
+    def serve(self, scorer: Scorer) -> None:
+        """Let another scorer speak, in rows that are derived from now on."""
+        self._scorer = scorer
+        self._fit = list(FITS).index(scorer.weights) if scorer.weights in FITS else None
+
     def derive(
-        self,
-        cache: ViewCache,
-        lines: Sequence[int],
-        min_together: int,
-        boosts: Callable[[Items], Floats | None],
+        self, cache: ViewCache, lines: Sequence[int], policy: Policy, boosts: Callable[[Items], Floats | None]
     ) -> None:
-        """Put fitted rows in the place of the baseline rows of lines that have them."""
-        for line in lines if self._fit is not None else ():
+        """Put what the scorer says in the place of the baseline rows of lines."""
+        if not self._scorer.claims_association:
+            for line in lines:
+                cache.learned[line] = replace(cache.learned[line], keys=b"", values=b"")
+        if self._fit is None:
+            return
+        for line in lines:
             if line in cache.fits:
-                fit, kept = cache.fits[line], cache.lists[line]
-                weights = FittedWeights(
-                    fit.items,
-                    current_counts(fit.items, fit.together, kept.partners, kept.counts),
-                    fit.weights[self._fit],
-                    cache.order_counts[fit.items],
-                    boosts(fit.items),
+                weights = self._weights(cache, line, policy, self._fit)
+                weights = weights._replace(boosts=boosts(weights.items))
+                cache.learned[line] = fitted_row(
+                    cache.learned[line], weights, self._scorer, policy.min_together
                 )
-                cache.learned[line] = fitted_row(cache.learned[line], weights, self._scorer, min_together)
+
+    def _weights(self, cache: ViewCache, line: int, policy: Policy, which: int) -> FittedWeights:
+        fit, kept = cache.fits[line], cache.lists[line]
+        together = current_counts(fit.items, fit.together, kept.partners, kept.counts)
+        weights = fit.weights[which]
+        if self._scorer.beside:
+            baseline = np.where(np.isin(fit.items, kept.partners), together, 0)
+            weights = weights + self._scorer.beside * baseline / (kept.orders + policy.prior_orders)
+        return FittedWeights(fit.items, together, weights, cache.order_counts[fit.items])
 
     def noted(self) -> set[bytes]:
         """The ids of SKUs that were seen to need a fit since the last call."""

@@ -59,6 +59,11 @@ class ViewReader:
         """Read for another policy, from the next read on; what was derived under the old one is forgotten."""
         self._next_policy = policy
 
+    def serve(self, scorer: Scorer) -> None:
+        """Let another scorer speak for the lines, from the next read on."""
+        self._fits.serve(scorer)
+        self._forget()
+
     @property
     def cache(self) -> ViewCache:
         """What was read last; another read may put a new one in its place."""
@@ -247,7 +252,7 @@ class ViewReader:
             self._boosts(partners),
         )
         cache.learned.update(zip(lines, rows, strict=True))
-        self._fits.derive(cache, lines, self._policy.min_together, self._boosts)
+        self._fits.derive(cache, lines, self._policy, self._boosts)
 
     def noted(self) -> set[bytes]:
         """The ids of SKUs that were seen to need a fit since the last call."""

@@ -5,19 +5,23 @@ from __future__ import annotations
 from random import Random
 
 import numpy as np
+import pytest
 
 from stream.commands.scorers import scorer_report
 from stream.decisions.hide_one import hidden_sku, is_sampled
 from stream.decisions.policy import Policy
+from stream.decisions.scorers import SERVED, Scorer
 from stream.decisions.selection import MISSED, empty_tally, merged, tally_of
 from stream.ops.tally import Tally
-from stream.services.scorer_watch import MEASURED, MOST_A_BATCH, NAMES, ONE_IN, ScorerWatch
+from stream.services.scorer_watch import CHOSEN_FROM, MEASURED, MOST_A_BATCH, NAMES, ONE_IN, ScorerWatch
 from stream.tables.ids import sku_id
 from stream.tables.scorers import FORGOTTEN_AFTER_MS
+from stream.tables.tables import Tables
 from stream.tables.view_reader import ViewReader
 from tests.contract.conftest import MakeTables
 from tests.contract.orders import order
 from tests.contract.test_fitted import fit_everything, place
+from tests.contract.test_views import basket
 
 POLICY = Policy()
 
@@ -76,6 +80,53 @@ async def test_where_items_go_together_a_sample_of_orders_says_so_before_it_is_c
     assert report["scores"]["popularity"]["hr@10"] > 0
     assert report["selected"] != "popularity"
     assert (await made.neighbours.total_orders()) == 300, "nothing is counted by being measured"
+
+
+async def test_the_scorer_that_enough_orders_speak_for_serves_and_popularity_claims_nothing(
+    tables: MakeTables,
+) -> None:
+    made = tables()
+    await place(made, paired_orders(7, 200))
+    reader, tally = ViewReader(made, POLICY, max_age_s=1.0), Tally()
+    watch = ScorerWatch(made, reader, POLICY, tally, "me")
+    batch = [order(f"o{i}", skus) for i, skus in enumerate(paired_orders(8, 40))]
+    assert (await reader.read([basket("a")], 0.0)).lines["a"].rows[0].candidates()
+
+    await tell(made, hitting=0, orders=CHOSEN_FROM - 20)
+    await watch.measure(batch, 10.0, 10)
+    assert (NAMES[watch.serving], tally.counts["scorers.changed"]) == (SERVED.name, 0)
+    await tell(made, hitting=0, orders=CHOSEN_FROM)
+    await watch.measure(batch, 20.0, 20)
+    assert NAMES[watch.serving] == "popularity"
+    assert (await reader.read([basket("a")], 20.0)).lines["a"].rows[0].candidates() == []
+    await tell(made, hitting=1, orders=CHOSEN_FROM)
+    await watch.measure(batch, 30.0, 30)
+    assert NAMES[watch.serving] == NAMES[1] == "baseline"
+    assert (await reader.read([basket("a")], 30.0)).lines["a"].rows[0].candidates()
+    assert tally.counts["scorers.changed"] == 2
+
+
+async def test_the_baseline_has_its_say_beside_a_fit(tables: MakeTables) -> None:
+    made = tables()
+    await place(made, [["a", "b"]] * 40 + [["a", "c"]] * 20 + [["b"]] * 30)
+    reader = ViewReader(made, POLICY, max_age_s=1.0)
+    await fit_everything(made, {sku_id(sku) for sku in "abc"})
+    alone, beside = Scorer("alone", "precision-20"), Scorer("beside", "precision-20", beside=0.5)
+    weights = {}
+    for at, scorer in enumerate((alone, beside)):
+        reader.serve(scorer)
+        views = await reader.read([basket("a")], float(10 * at))
+        weights[scorer.name] = {views.skus[i]: w for i, w in views.lines["a"].rows[0].weights().items()}
+
+    assert weights["beside"]["b"] - weights["alone"]["b"] == pytest.approx(0.5 * 40 / (60 + 30))
+    assert weights["beside"]["c"] - weights["alone"]["c"] == pytest.approx(0.5 * 20 / (60 + 30))
+
+
+async def tell(made: Tables, *, hitting: int, orders: int) -> None:
+    """Another worker has measured so many orders, and one scorer found what was hidden in each."""
+    ranks = np.array([0 if which == hitting else MISSED for which in range(len(NAMES))])
+    tally = merged([tally_of(ranks)] * orders, empty_tally(len(NAMES)))
+    await made.scorers.put("other", NAMES, tally, 1)
 
 
 async def test_of_a_large_batch_a_few_orders_are_measured_and_an_order_of_one_sku_never(
