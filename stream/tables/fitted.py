@@ -108,17 +108,18 @@ class FittedRows:
     async def together(self, members: Sequence[Sequence[bytes]]) -> list[Integers]:
         """For each neighbourhood the orders that held each two of its SKUs, as a square with a diagonal of 0."""
         commands: list[Command] = [
-            ("ZMSCORE", self._keys.partners(tag_of(one, self._tags), one), *group)
+            ("ZMSCORE", self._keys.partners(tag_of(one, self._tags), one), *group[at:])
             for group in members
-            for one in group
+            for at, one in enumerate(group[:-1], 1)
         ]
         answers = iter(await self._store.commands(commands))
         squares = []
         for group in members:
-            rows = [[int(score or 0) for score in next(answers)] for _ in group]
-            square = np.array(rows, np.int64).reshape(len(group), len(group))
-            # Read one after another while orders flow: of two answers to one question the smaller one is sure.
-            squares.append(np.maximum(np.minimum(square, square.T), 0))
+            square = np.zeros((len(group), len(group)), np.int64)
+            for at in range(1, len(group)):
+                # Each pair is counted with both of its SKUs; one of them is asked.
+                square[at - 1, at:] = [max(0, int(score or 0)) for score in next(answers)]
+            squares.append(square + square.T)
         return squares
 
     async def count_heads(self, tag: int, most: int) -> None:
