@@ -61,7 +61,7 @@ async def test_a_log_read_into_a_fresh_redis_makes_the_same_dump_to_the_byte(are
     await worker.ready()
     tables = Tables.on_redis(fresh)
     try:
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(150):
             while (again := await _dump(tables)) != first:
                 assert worker.running, worker.said()[-3000:]
                 await asyncio.sleep(0.2)
