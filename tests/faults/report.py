@@ -106,6 +106,15 @@ def read_rounds(paths: Iterable[Path]) -> list[Round]:
     return [Round(**one) for path in paths for one in json.loads(path.read_text())]
 
 
+def latest(paths: Iterable[Path]) -> list[Round]:
+    """Of each test the rounds of the last report that has it."""
+    found: dict[tuple[int, str], list[Round]] = {}
+    for path in paths:
+        rows = rows_of(read_rounds([path]))
+        found.update({(row.row, row.test): list(row.rounds) for row in rows})
+    return [one for rounds in found.values() for one in rounds]
+
+
 def put_into(page: Path, lines: Sequence[str]) -> None:
     """Put the table between the page's marks, in place of the one that is there."""
     before, rest = page.read_text().split(BEGIN)
@@ -118,8 +127,10 @@ def main(arguments: Sequence[str]) -> None:
     parser = argparse.ArgumentParser(prog="python -m tests.faults.report")
     parser.add_argument("reports", nargs="+", type=Path)
     parser.add_argument("--into", type=Path, metavar="PAGE")
+    parser.add_argument("--latest", action="store_true", help="of each test the last report that has it")
     given = parser.parse_args(arguments)
-    lines = table(rows_of(read_rounds(given.reports)))
+    rounds = latest(given.reports) if given.latest else read_rounds(given.reports)
+    lines = table(rows_of(rounds))
     if given.into is None:
         sys.stdout.write("\n".join(lines) + "\n")
     else:

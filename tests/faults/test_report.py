@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from tests.faults.report import Round, main, read_rounds, rows_of, table
+from tests.faults.report import Round, latest, main, read_rounds, rows_of, table
 
 
 def one(row: int, test: str, number: int, passed: bool, **measured: Any) -> Round:
@@ -39,3 +39,10 @@ def test_the_table_takes_the_place_of_the_one_before(tmp_path: Path) -> None:
 
     assert text.startswith("before\n<!-- rows -->\n| row |")
     assert text.endswith("1 of 1 rounds green, 1 rows of the matrix\n<!-- end of rows -->\nafter\n")
+
+
+def test_the_latest_report_of_a_test_stands_for_it(tmp_path: Path) -> None:
+    first, second = tmp_path / "first.json", tmp_path / "second.json"
+    first.write_text(json.dumps([one(1, "test_a", 1, False)._asdict(), one(2, "test_b", 1, True)._asdict()]))
+    second.write_text(json.dumps([one(1, "test_a", 1, True)._asdict()]))
+    assert [(r.test, r.passed) for r in latest([first, second])] == [("test_a", True), ("test_b", True)]

@@ -78,10 +78,11 @@ class Watch:
                 )
 
     def _judge_silence(self, committed: dict[TopicPartition, int], ends: dict[TopicPartition, int]) -> None:
-        now = time.monotonic()
+        """Silence is counted while some worker reads: where none runs, nobody is silent."""
+        now, idle = time.monotonic(), not any(worker.works() for worker in self.workers())
         for tp, end in ends.items():
             stood = committed.get(tp, 0)
-            if stood >= end or stood != self._committed.get(tp, 0) or tp not in self._moved:
+            if idle or stood >= end or stood != self._committed.get(tp, 0) or tp not in self._moved:
                 self._moved[tp] = now
             self.longest_silence_s = max(self.longest_silence_s, now - self._moved[tp])
 

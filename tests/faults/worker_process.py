@@ -21,6 +21,7 @@ class WorkerProcess:
     def __init__(self, name: str, process: asyncio.subprocess.Process, log: Path) -> None:
         self.name, self.process, self.log = name, process, log
         self.paused = False
+        self._was_ready = False
 
     @classmethod
     async def start(cls, name: str, program: str, environ: Mapping[str, str], log: Path) -> WorkerProcess:
@@ -38,6 +39,11 @@ class WorkerProcess:
     def running(self) -> bool:
         """It has not ended; a paused one has not."""
         return self.process.returncode is None
+
+    def works(self) -> bool:
+        """It has got as far as reading records, has not ended and does not stand still."""
+        self._was_ready = self._was_ready or READY in self.said()
+        return self._was_ready and self.running and not self.paused
 
     def said(self) -> str:
         """Its log so far."""
