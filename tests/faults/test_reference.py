@@ -34,8 +34,13 @@ def order(
 
 def returned(offset: int, ident: str, **pieces: int) -> Record:
     """So many pieces of each SKU back; none named means all."""
-    lines = [{"sku": sku, "quantity": count} for sku, count in pieces.items()]
-    return Record(0, offset, ident.encode(), json.dumps({"order_id": ident, "lines": lines}).encode())
+    event = {
+        "event_id": f"return-{offset}",
+        "occurred_at": "2026-01-03T12:00:00+00:00",
+        "order_id": ident,
+        "lines": [{"sku": sku, "quantity": count} for sku, count in pieces.items()],
+    }
+    return Record(0, offset, ident.encode(), json.dumps(event).encode())
 
 
 def test_pairs_orders_and_customers_are_counted_as_by_hand() -> None:
@@ -72,8 +77,26 @@ def test_a_return_takes_pieces_and_a_sku_goes_with_its_last_one() -> None:
     assert rows["co_purchase", "a", "b"] == 1
     assert ("order", "o2", str(20_454)) not in rows
     assert rows["customer", "c"] == (1, {"EUR": 200}, frozenset({"none"}))
+    reference.take_back([returned(0, "o1", a=1)])
+    assert reference.repeated == 1
+    assert reference.rows() == rows
     reference.take_back([returned(3, "o1", a=7)])
     assert ("co_purchase", "a", "b") not in reference.rows()
+
+
+def test_what_an_erased_customer_ordered_until_then_was_never_there() -> None:
+    reference = Reference(Rules(pane_ms=DAY))
+    reference.place(
+        [order(0, "o1", 1, "ab", "c"), order(1, "o2", 3, "ab", "c"), order(2, "o3", 1, "ab", "d")]
+    )
+    erased = {"customer_id": "c", "occurred_at": "2026-01-02T12:00:00+00:00"}
+    reference.erase([Record(0, 0, b"c", json.dumps(erased).encode())])
+    rows = reference.rows()
+
+    assert rows["co_purchase", "a", "b"] == 2
+    assert rows["customer", "c"] == (1, {"EUR": 200}, frozenset({"none"}))
+    assert ("order", "o1", str(20_454)) not in rows
+    assert len(reference.claims()) == 3
 
 
 @pytest.mark.parametrize(
