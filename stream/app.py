@@ -121,7 +121,7 @@ def create_app(settings: Settings) -> BasketApp:
     tally = Tally()
     app.positions = _positions(app, tables, settings, tally)
     changes_topic = settings.topic_prefix + topics.CUSTOMER_TIER_CHANGED
-    tier_changes = TierChanges(tables.outbox, publisher, changes_topic, tally)
+    tier_changes = TierChanges(tables.outbox, tables.customers, publisher, changes_topic, tally)
     policy, worker = Policy(max_offers=settings.max_offers), uuid.uuid4().hex
     views = ViewReader(tables, policy, max_age_s=settings.cache_age_s)
     watch = ScorerWatch(tables, views, policy, tally, worker) if settings.fit_weights else None

@@ -108,6 +108,15 @@ class Customers:
         )
         await self.drop_erased([name for _, name, _ in profiles])
 
+    async def forgotten(self, names: Sequence[str]) -> list[str]:
+        """Those of these customers who were erased and have not come back since."""
+        erased = sorted(await self._erased.of(names))
+        idents = [customer_id(name) for name in erased]
+        accounts = await self._store.commands(
+            [("HLEN", self._keys.customer(tag_of(ident, self._tags), ident)) for ident in idents]
+        )
+        return [name for name, fields in zip(erased, accounts, strict=True) if not int(fields)]
+
     async def drop_erased(self, names: Sequence[str]) -> None:
         """Drop the profiles of these customers that are no newer than their erasure."""
         for name, erasure in (await self._erased.of(names)).items():

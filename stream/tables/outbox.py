@@ -39,9 +39,10 @@ class Outbox:
             for field, raw in zip(fields[::2], fields[1::2], strict=True)
         )
 
-    async def done(self, posted: Sequence[Posted]) -> None:
-        """Delete messages the broker acknowledged."""
-        await self._store.commands([("HDEL", self._keys.outbox(p.tag), p.field) for p in posted])
+    async def done(self, posted: Sequence[Posted]) -> list[Posted]:
+        """Delete messages the broker acknowledged; those that were not there any more."""
+        held = await self._store.commands([("HDEL", self._keys.outbox(p.tag), p.field) for p in posted])
+        return [p for p, deleted in zip(posted, held, strict=True) if not int(deleted)]
 
     def _message(self, field: bytes, raw: bytes) -> TierChanged:
         name, before, after, spend = msgspec.msgpack.decode(raw, strict=False)
