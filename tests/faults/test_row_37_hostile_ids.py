@@ -127,11 +127,8 @@ async def all_keys(node: RedisNode) -> list[bytes]:
 
 async def prove_keys(arena: Arena, cluster: LocalCluster) -> int:
     """Every key of the cluster is of the namespace, of plain letters, and in its tag's slot; how many there are."""
-    tags, began = arena.tables.layout.tags, f"{arena.settings.namespace}:v1:{{".encode()
-    slots = {key_slot(f"t{tag:03d}".encode()) for tag in range(tags)} | {
-        key_slot(b"layout"),
-        key_slot(b"made"),
-    }
+    tags, began = arena.tables.layout.tags, f"{arena.settings.namespace}:".encode()
+    slots = {key_slot(f"t{tag:03d}".encode()) for tag in range(tags)} | {key_slot(b"layout")}
     plain = set(b"abcdefghijklmnopqrstuvwxyz0123456789:{}-")
     count = 0
     for node in await cluster.primaries():
