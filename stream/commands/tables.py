@@ -18,7 +18,14 @@ from stream.commands.rebuilding import delete_shown, follow_replay, notes
 from stream.errors import OperatorError
 from stream.settings import load_settings
 from stream.tables.dump import dump_rows
-from stream.tables.inspection import inspect_customer, inspect_sku, stats
+from stream.tables.inspection import (
+    PACKED_ENTRIES,
+    bytes_each,
+    inspect_customer,
+    inspect_sku,
+    long_lists,
+    stats,
+)
 from stream.tables.tables import Tables
 from stream.verification.verify import verify_tables
 
@@ -103,13 +110,24 @@ def inspect(
 
 @app.command(name="stats")
 def show_stats(redis: Redis = None, json: Json = False) -> None:
-    """Keys, entries and bytes of each kind of table, and the bytes an entry costs."""
-    found = _with_tables(redis, stats)
+    """Keys, entries and bytes of each kind of table, and what a pair, a customer, an order and a SKU cost."""
+
+    async def run(tables: Tables) -> tuple[dict[str, dict[str, int]], dict[str, int]]:
+        return await stats(tables), await long_lists(tables)
+
+    found, lists = _with_tables(redis, run)
+    each = bytes_each(found)
     if json:
-        print(_json(found).decode())
+        print(_json({**found, "bytes_each": each, "lists": lists}).decode())
         return
     table = Table("family", "keys", "entries", "bytes", "bytes/entry")
     for family, sizes in found.items():
-        each = f"{sizes['bytes'] / sizes['entries']:.1f}" if sizes["entries"] else ""
-        table.add_row(family, *(f"{sizes[name]:,}" for name in ("keys", "entries", "bytes")), each)
-    Console().print(table)
+        cost = f"{sizes['bytes'] / sizes['entries']:.1f}" if sizes["entries"] else ""
+        table.add_row(family, *(f"{sizes[name]:,}" for name in ("keys", "entries", "bytes")), cost)
+    console = Console()
+    console.print(table)
+    console.print("bytes each: " + ", ".join(f"{what} {cost:,}" for what, cost in each.items()))
+    console.print(
+        f"partner lists: {lists['partner_lists']:,}, of which {lists['long']:,} hold more than {PACKED_ENTRIES} pairs"
+        f" ({lists['pairs_in_long']:,} pairs)"
+    )

@@ -12,6 +12,7 @@ _SIZE_VERBS = {
     "co": "ZCARD",
     "due": "ZCARD",
     "stale": "ZCARD",
+    "waiting": "ZCARD",
     "panes": "SCARD",
     "closed": "SCARD",
     "range": "SCARD",
@@ -20,23 +21,55 @@ _SIZE_VERBS = {
 }
 
 
+MOST_MEASURED = 2_000
+"""Keys of a family whose bytes are asked for; of more, evenly spread ones are, the rest is taken to be like them."""
+PACKED_ENTRIES = 128
+"""Entries up to which Redis packs a sorted set (`zset-max-listpack-entries`); a longer one costs several times more."""
+_OF_EACH = {
+    "pair": ("co", "entries", ("co",)),
+    "customer": ("customer", "keys", ("customer", "spend", "tiers", "due", "profiles")),
+    "order": ("pane", "entries", ("pane", "claims")),
+    "sku": ("skus", "entries", ("skus", "orders")),
+}
+
+
 async def stats(tables: Tables) -> dict[str, dict[str, int]]:
     """Keys, entries and bytes (`MEMORY USAGE`) of each family of keys."""
     result = {}
     for family, found in sorted((await scan(tables)).items()):
         keys = [key for _, _, key in found]
-        entries = await _sum(tables, [(_SIZE_VERBS.get(family, "HLEN"), key) for key in keys])
-        size = await _sum(tables, [("MEMORY", "USAGE", key, "SAMPLES", 0) for key in keys])
+        entries = sum(await _numbers(tables, [(_SIZE_VERBS.get(family, "HLEN"), key) for key in keys]))
+        measured = keys[:: -(-len(keys) // MOST_MEASURED)]
+        sizes = await _numbers(tables, [("MEMORY", "USAGE", key, "SAMPLES", 0) for key in measured])
+        size = round(sum(sizes) * len(keys) / len(measured))
         result[family or "layout"] = {"keys": len(keys), "entries": entries, "bytes": size}
     return result
 
 
-async def _sum(tables: Tables, commands: list[tuple[Any, ...]]) -> int:
-    total = 0
+def bytes_each(found: dict[str, dict[str, int]]) -> dict[str, float]:
+    """Bytes of a pair (one direction), a customer, an order and a SKU; what there is none of is left out."""
+    costs = {}
+    for what, (counted, by, families) in _OF_EACH.items():
+        number = found.get(counted, {}).get(by, 0)
+        if number:
+            costs[what] = round(sum(found.get(f, {}).get("bytes", 0) for f in families) / number, 1)
+    return costs
+
+
+async def long_lists(tables: Tables) -> dict[str, int]:
+    """How many partner lists there are, how many are too long to be packed, and how many pairs stand in those."""
+    keys = [key for _, _, key in (await scan(tables)).get("co", [])]
+    lengths = await _numbers(tables, [("ZCARD", key) for key in keys])
+    long = [length for length in lengths if length > PACKED_ENTRIES]
+    return {"partner_lists": len(keys), "long": len(long), "pairs_in_long": sum(long)}
+
+
+async def _numbers(tables: Tables, commands: list[tuple[Any, ...]]) -> list[int]:
+    numbers: list[int] = []
     for start in range(0, len(commands), READ_KEYS):
         answers = await tables.store.commands(commands[start : start + READ_KEYS])
-        total += sum(int(answer or 0) for answer in answers)
-    return total
+        numbers += [int(answer or 0) for answer in answers]
+    return numbers
 
 
 async def inspect_sku(tables: Tables, sku: str) -> Row:
