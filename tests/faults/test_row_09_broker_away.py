@@ -30,7 +30,6 @@ async def test_a_broker_that_stands_still_is_waited_for(arena: Arena, request: p
 
 
 @pytest.mark.fault(10)
-@pytest.mark.rotation
 async def test_a_broker_that_is_restarted_finds_its_workers_again(arena: Arena) -> None:
     await arena.start(kafka="own", workers=2)
     arena.flow(orders=20, baskets=20, every_s=0.1, steps=4_000)

@@ -42,7 +42,6 @@ async def test_a_dead_link_to_kafka_is_waited_for(
 
 
 @pytest.mark.fault(14)
-@pytest.mark.rotation
 async def test_connections_to_kafka_that_are_reset_are_made_again(linked: LinkedKafka, arena: Arena) -> None:
     await arena.start(kafka=linked.broker, workers=2, broker=linked.bootstrap)
     arena.flow(orders=20, baskets=20, every_s=0.1, steps=4_000)
