@@ -2,7 +2,7 @@
 
 redis-py brings connections, pools and the errors a cluster answers with. Its own `RedisCluster` is not used: its
 pipeline looks every command up and packs it in Python, it repeats what failed beyond any time limit of ours, and each
-look at the cluster makes all connections anew (docs/decisions/0010 has the figures).
+look at the cluster makes all connections anew (docs/decisions/0015 has the figures).
 """
 
 from __future__ import annotations
