@@ -12,7 +12,7 @@ ARGS ?=
 export PYTHON
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help setup system demo test lint bench faults schemas scenarios constraints clean
+.PHONY: help setup system demo test lint bench faults schemas scenarios constraints clean fuzz model
 
 help: ## this list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -68,6 +68,15 @@ PIP_COMPILE := $(BIN)/pip-compile --quiet --generate-hashes --allow-unsafe --str
 constraints: setup ## pin and hash the packages again
 	$(PIP_COMPILE) --all-extras --all-build-deps $(ARGS) --output-file constraints.txt pyproject.toml
 	$(PIP_COMPILE) --constraint constraints.txt --all-build-deps --output-file deploy/worker.txt pyproject.toml
+
+# libFuzzer ends the process; the corpora and what was found stay in build/fuzz.
+RUNS ?= 1000000
+fuzz: setup ## coverage-guided fuzzing of the codec and the tables; RUNS=1000000
+	$(BIN)/python -m tests.fuzz.coverage_guided codec --runs $(RUNS) --corpus build/fuzz/codec
+	$(BIN)/python -m tests.fuzz.coverage_guided tables --runs $$(( $(RUNS) / 200 )) --corpus build/fuzz/tables
+
+model: setup ## every state of the protocol's model, and what breaks without each step
+	$(BIN)/python -m tests.model
 
 clean: ## what the commands above left in this folder
 	rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage htmlcov
