@@ -65,6 +65,8 @@ class TablePositions:
         self._earliest, self._ends, self._served_ends = earliest, ends, served_ends
         self._owners: dict[TP, Owner] = {}
         self._assignment = 0
+        self.taken_s = time.monotonic()
+        """When the partitions were taken."""
 
     def owner(self, topic: str, partition: int, assignment: int) -> Owner:
         """The owner of a partition of a fenced topic, for batches of that assignment; raises Superseded for others.
@@ -79,6 +81,10 @@ class TablePositions:
     def owners(self, topic: str) -> list[Owner]:
         """The owned partitions of a topic, in order."""
         return [owner for tp, owner in sorted(self._owners.items()) if tp.topic == topic]
+
+    def caught_up(self, topic: str) -> bool:
+        """Whether all that was in the owned partitions of a topic when they were taken has been handled."""
+        return all(owner.position >= owner.log_end - 1 for owner in self.owners(topic))
 
     async def start_at(self, committed: Mapping[TP, int | None], assignment: int) -> dict[TP, int]:
         """Take a new epoch for each fenced partition and start where the tables need it.
@@ -99,7 +105,7 @@ class TablePositions:
                 await asyncio.sleep(PAUSE_S)
             else:
                 self._tables.servers.settle()
-                self._assignment = assignment
+                self._assignment, self.taken_s = assignment, time.monotonic()
                 return starts
 
     async def _check_tables(self) -> None:
@@ -124,7 +130,7 @@ class TablePositions:
         starts = {}
         for tp, owner in owners.items():
             start = self._start(tp, owner, committed[tp], earliest[tp], ends[tp])
-            owner.position, owner.committed = start - 1, committed[tp] or 0
+            owner.position, owner.committed, owner.log_end = start - 1, committed[tp] or 0, ends[tp]
             self._owners[tp] = owner
             starts[tp] = start
         fresh = [tp for tp, owner in owners.items() if not owner.begun]

@@ -13,6 +13,9 @@ from stream.tables.fences import NO_PANE, Owner
 
 logger = logging.getLogger(__name__)
 
+RETURNS_FIRST_S = 60.0
+"""So long at most expiry waits for the returns there were: the end of a log may be no record."""
+
 DURABLE_AFTER_S = 10.0
 """What Redis acknowledged so long ago it has synced and replicated, or will never."""
 
@@ -53,6 +56,10 @@ class Upkeep:
         return max([stored, *(owner.watermark for owner in self._owners())])
 
     async def _expire(self, end: int) -> None:
+        positions = self._wiring.positions
+        caught_up = positions.caught_up(self._wiring.topic(topics.ORDER_RETURNED))
+        if not caught_up and time.monotonic() < positions.taken_s + RETURNS_FIRST_S:
+            return  # an order that lost what was returned of it would be taken away whole
         for owner in self._owners():
             gone = await self._wiring.tables.expiry.expire(
                 owner, end, now_s=time.monotonic(), durable_after_s=DURABLE_AFTER_S

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from stream.decisions.window import Window
 from stream.tables.batch import Change, FencedBatch
 from stream.tables.deltas import WeightedOrder
-from stream.tables.fences import Owner, expiry_fence
+from stream.tables.fences import Owner, Walked, expiry_fence
 from stream.tables.ids import order_id
 from stream.tables.keys import Keys
 from stream.tables.order_log import Logged, pane_member
@@ -53,24 +53,31 @@ class Expiry:
         if not owner.caught_up:
             return 0
         if not owner.panes_checked:
-            await self._marks.check(owner)
+            owner.buried = await self._marks.check(owner)
             owner.panes_checked, owner.folded_s = True, now_s
         passed = self._window.live(owner.watermark).start
-        gone, buried = 0, False
+        gone, buried, left = 0, False, []
         for pane in await self._expired_panes(owner, self._window.live(end).start):
-            size, sealed_s = owner.walked.get(pane, (-1, math.inf))
-            if await self._size(owner, pane) != size:
+            if pane in owner.buried:
+                # A tag that went back has it once more; every tag is through with it.
+                await self._bury(owner, pane)
+                continue
+            walked = owner.walked.get(pane)
+            if walked is None or await self._size(owner, pane) != walked.orders:
                 gone += await self._take_away(owner, pane)
-                sealed_s = math.inf
-            if pane < passed and sealed_s == math.inf:
+            walked = owner.walked[pane]
+            if pane < passed and walked.sealed_s == math.inf:
+                await self._settle_undone(owner, pane)
                 await self._marks.put(owner, pane, SEALED)
-                sealed_s = now_s
-                owner.walked[pane] = (owner.walked[pane][0], sealed_s)
-            if pane < passed - LINGER_PANES and sealed_s + durable_after_s <= now_s:
+                walked = owner.walked[pane] = walked._replace(sealed_s=now_s)
+            if pane < passed - LINGER_PANES and walked.sealed_s + durable_after_s <= now_s:
+                await self._settle_undone(owner, pane)
                 await self._bury(owner, pane)
                 buried = True
+            else:
+                left.append(pane)
         if buried and owner.folded_s + durable_after_s <= now_s:
-            await self._marks.fold(owner, passed - LINGER_PANES)
+            await self._marks.fold(owner, min([passed - LINGER_PANES, *left]))
             owner.folded_s = now_s
         return gone
 
@@ -113,8 +120,8 @@ class Expiry:
                 orders = await self._handled(owner, pane)
                 if orders[-1].offset == walked:
                     break
-        before, _ = owner.walked.get(pane, (0, math.inf))
-        owner.walked[pane] = (len(orders), math.inf)
+        before = owner.walked[pane].orders if pane in owner.walked else 0
+        owner.walked[pane] = Walked(len(orders))
         return max(0, len(orders) - before)
 
     async def _handled(self, owner: Owner, pane: int) -> list[Logged]:
@@ -124,14 +131,18 @@ class Expiry:
 
     async def _bury(self, owner: Owner, pane: int) -> None:
         """Delete what is left of a pane that no order can come to any more."""
-        orders = await self._read(owner, pane)
-        for logged in orders:
-            if logged.record.undone:
-                await self._undoing.settle(owner, logged)
         async with owner.lock:
+            orders = await self._read(owner, pane)
             await self._marks.put(owner, pane, DROPPED)
             await self._drop(owner, pane, orders)
         owner.walked.pop(pane, None)
+        owner.buried.add(pane)
+
+    async def _settle_undone(self, owner: Owner, pane: int) -> None:
+        """Take away from every tag what was undone of the pane's orders and is not yet taken everywhere."""
+        for logged in await self._read(owner, pane):
+            if logged.record.undone:
+                await self._undoing.settle(owner, logged)
 
     async def _read(self, owner: Owner, pane: int) -> list[Logged]:
         """The pane's orders of this partition, by offset."""

@@ -8,10 +8,11 @@ lost the partition without noticing.
 from __future__ import annotations
 
 import asyncio
+import math
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from stream.errors import StateLost, Superseded
 from stream.tables.keys import Keys
@@ -25,6 +26,13 @@ NO_PANE = -(1 << 40)
 def source_of(topic: str, partition: int) -> str:
     """How the tables name a partition; a topic's name cannot hold a slash."""
     return f"{topic}/{partition}"
+
+
+class Walked(NamedTuple):
+    """A walk over a pane: its orders, and when the pane was sealed, seconds."""
+
+    orders: int
+    sealed_s: float = math.inf
 
 
 @dataclass(slots=True)
@@ -42,16 +50,20 @@ class Owner:
     """Whether some tag has a fence at all. Without one the tables never began with this partition, or lost it all."""
     committed: int = 0
     """What Kafka knew to be read when the partition was taken: no commit moves the fences of a replay up to there."""
+    log_end: int = 0
+    """Where the log ended when the partition was taken."""
     position: int = -1
     """Last offset handled."""
     marks: deque[tuple[int, int]] = field(default_factory=deque)
     """(last offset, watermark there) of batches handled but not yet committed."""
     panes_checked: bool = False
     """Whether every tag was found to have what it needs of the panes that are over."""
+    buried: set[int] = field(default_factory=set)
+    """Panes that every tag is through with and whose orders were deleted."""
     folded_s: float = 0.0
     """When the marks of panes were last folded, seconds."""
-    walked: dict[int, tuple[int, float]] = field(default_factory=dict)
-    """Of each pane that left the window: orders at the last walk over them, and when it was sealed, seconds."""
+    walked: dict[int, Walked] = field(default_factory=dict)
+    """The last walk over each pane that left the window."""
     lock: asyncio.Lock = field(default_factory=asyncio.Lock)
     """Held while a batch of this partition, or a step of its expiry, is applied."""
 

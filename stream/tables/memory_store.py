@@ -123,6 +123,7 @@ _COMMANDS: dict[str, Callable[..., Any]] = {
     "HDEL": _remove,
     "SADD": _sadd,
     "SREM": _remove,
+    "SISMEMBER": lambda data, key, member: int(_raw(member) in data.get(key, ())),
     "SMEMBERS": lambda data, key: list(data.get(key, ())),
     "ZCARD": lambda data, key: len(data.get(key, {})),
     "ZADD": _zadd_new,

@@ -78,6 +78,14 @@ class OrderLog:
                 for field, raw in zip(fields[::2], fields[1::2], strict=True):
                     yield Logged(tag, partition, int.from_bytes(field, "big"), pane, raw)
 
+    async def is_closed(self, logged: Logged) -> bool:
+        """Whether the order's pane is being expired, as any tag knows: that of the order may have lost it."""
+        member = pane_member(logged.partition, logged.pane)
+        answers = await self._store.commands(
+            [("SISMEMBER", self._keys.closed(tag), member) for tag in range(self._tags)]
+        )
+        return any(map(int, answers))
+
     async def amend(
         self, owner: Owner, logged: Logged, record: OrderRecord, *, even_closed: bool = False
     ) -> int:

@@ -71,8 +71,11 @@ class PaneMarks:
         for fence in {expiry_fence(owner, pane) for panes in gone for pane in panes}:
             owner.known.pop(fence, None)
 
-    async def check(self, owner: Owner) -> None:
-        """Raise OperatorError when a tag went back behind the expiry of a pane whose orders are deleted."""
+    async def check(self, owner: Owner) -> set[int]:
+        """The panes whose orders may be deleted, as far as their own marks stand.
+
+        Raises OperatorError when a tag went back behind the expiry of one of them.
+        """
         held = await self._held(owner)
         folded = [_folded(marks) for marks in held]
         newest = max(folded, key=lambda fold: -1 if fold.over is None else fold.over)
@@ -92,6 +95,7 @@ class PaneMarks:
                     " its counts cannot be healed by replay.",
                     "Stop all workers and start again from the log with `basketstream tables rebuild`.",
                 )
+        return dropped
 
     async def _held(self, owner: Owner) -> list[dict[str, str]]:
         """The marks of each tag by name: `f` and `x<pane>`."""

@@ -88,8 +88,12 @@ class Returns:
             return TakenBack(Outcome.REPEATED, applied)
         if len(marks) >= MAX_UNDONE:
             raise PoisonEvent("TOO_MANY_RETURNS", "$.order_id", f"more than {MAX_UNDONE} of one order")
+        closed = await self._log.is_closed(logged)
+        if closed and len(marks) >= await self._undoing.most_undone(logged):
+            return TakenBack(Outcome.TOO_LATE)
+        # Of a closed pane only what some tag has taken away already: the record lost it, and is read again.
         undone = record.with_undo(undo)
-        outcome = await self._log.amend(owner, logged, undone)
+        outcome = await self._log.amend(owner, logged, undone, even_closed=closed)
         if outcome == CHANGED:
             return None
         if outcome == CLOSED:

@@ -45,6 +45,14 @@ class Undoing:
         if len(record.undone) < most < ERASURE:
             raise StateUnavailable(f"order {mark} waits for {most} returns of it to be read again")
 
+    async def most_undone(self, logged: Logged) -> int:
+        """The number of the last undo of this order that any tag has."""
+        mark = mark_of(logged.partition, logged.offset)
+        held = await self._store.commands(
+            [("HGET", self._keys.undone(tag), mark) for tag in range(self._tags)]
+        )
+        return max((int(raw.split(b":")[0]) for raw in held if raw is not None), default=0)
+
     async def settle(
         self, owner: Owner, logged: Logged, *, upto: int | None = None, customer: str | None = None
     ) -> Applied:
