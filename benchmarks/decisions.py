@@ -38,9 +38,6 @@ from stream.events import BasketUpdated, Line
 
 NOW_MS = 1_770_000_000_000
 PARTNERS, LINES, BATCHES, ROUNDS = 50, 4, (1, 10, 100, 500), 7
-LINE_SKEW, PARTNER_SKEW = 10, 4
-"""Powers of a uniform draw that make a SKU's place. Lines follow the power law of the other synthetic shop: the best
-hundredth of the SKUs makes 63 % of them. Partners are spread more widely, as each SKU has its own."""
 
 
 def products(skus: Sequence[str], rng: np.random.Generator, ladders: bool) -> list[Product]:
@@ -69,7 +66,7 @@ def rows(
     made: dict[int, NeighbourRow] = {}
     for start in range(0, len(wanted), 500):
         items = np.array(wanted[start : start + 500])
-        partners = picks(rng, len(items), PARTNERS, count, PARTNER_SKEW).astype(np.int32)
+        partners = picks(rng, len(items), PARTNERS, count).astype(np.int32)
         counts = -np.sort(-rng.integers(3, 90, (len(items), PARTNERS)), axis=1)
         bounds = np.arange(0, partners.size + 1, PARTNERS)
         flat = partners.ravel()
@@ -78,19 +75,22 @@ def rows(
     return made
 
 
-def picks(rng: np.random.Generator, rows: int, width: int, count: int, skew: int) -> npt.NDArray[np.int64]:
-    """Distinct SKUs in each row, popular ones in more rows. Neighbours in popularity are none in memory."""
-    places = (rng.random((rows, width)) ** skew * count).astype(np.int64)
+def picks(rng: np.random.Generator, rows: int, width: int, count: int) -> npt.NDArray[np.int64]:
+    """Distinct SKUs in each row, by the power law of the other synthetic shop. Neighbours in popularity are
+    none in memory."""
+    popularity = 1.0 / (np.arange(count) + 10.0) ** 0.9
+    steps = np.cumsum(popularity) / popularity.sum()
+    places = np.minimum(np.searchsorted(steps, rng.random((rows, width))), count - 1)
     while len(again := np.flatnonzero((np.diff(np.sort(places), axis=1) == 0).any(axis=1))):
         ordered = np.sort(places[again])
         repeated = np.flatnonzero(np.diff(ordered, axis=1, prepend=-1) == 0)
         ordered.reshape(-1)[repeated] = rng.integers(0, count, len(repeated))
         places[again] = ordered
-    return places * 7_919 % count
+    return places.astype(np.int64) * 7_919 % count
 
 
 def events(skus: Sequence[str], count: int, rng: np.random.Generator) -> list[bytes]:
-    chosen = picks(rng, count, LINES, len(skus), LINE_SKEW).tolist()
+    chosen = picks(rng, count, LINES, len(skus)).tolist()
     prices = rng.integers(100, 50_000, (count, LINES)).tolist()
     return [
         msgspec.json.encode(

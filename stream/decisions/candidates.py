@@ -103,15 +103,15 @@ def _is_known(sku: str, views: Views, policy: Policy) -> bool:
 
 def superseded(considered: Considered, views: Views) -> list[Suppressed]:
     """The best candidates of replaced lines that nothing in the resulting basket speaks for."""
-    chosen = considered.upsells.chosen
-    gone = {views.skus[item] for item in considered.cart} | {up.offered.sku for up in chosen}
+    chosen, lines, skus = considered.upsells.chosen, views.lines, views.skus
+    spoken_for = {*considered.cart, *(lines[up.offered.sku].item for up in chosen if up.offered.sku in lines)}
     for row in considered.rows:
-        gone.update([views.skus[item] for item in row.candidates()])
-    lost: dict[str, float] = {}
-    for held in sorted(up.held.sku for up in chosen):
-        for row in views.lines[held].rows:
+        spoken_for.update(row.candidates())
+    lost: dict[int, float] = {}
+    for up in chosen:
+        for row in lines[up.held.sku].rows:
             for item, weight in row.weights().items():
-                sku = views.skus[item]
-                lost[sku] = lost.get(sku, 0.0) + weight
-    best = sorted((-weight, sku) for sku, weight in lost.items() if sku not in gone)
+                if item not in spoken_for:
+                    lost[item] = lost.get(item, 0.0) + weight
+    best = sorted((-weight, skus[item]) for item, weight in lost.items())
     return [Suppressed(sku, SUPERSEDED_BY_UPSELL) for _, sku in best[:SUPERSEDED_KEPT]]

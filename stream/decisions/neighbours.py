@@ -62,8 +62,8 @@ class NeighbourRow(Struct, frozen=True, gc=False):
 
     def weights(self) -> dict[int, float]:
         """Weight of each candidate, by dense index."""
-        weights = memoryview(self.values).cast("q").tolist()[::2]
-        return dict(zip(self.candidates(), [weight / FRACTION for weight in weights], strict=True))
+        weights = memoryview(self.values).cast("q")[::2]
+        return {item: weight / FRACTION for item, weight in zip(self.candidates(), weights, strict=True)}
 
 
 def neighbour_rows(

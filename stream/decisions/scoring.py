@@ -145,6 +145,7 @@ class Ranking:
         tied = (scores[:, 1:] == scores[:, :-1]) & (places[1 : first + 1] < lengths[:, None])
         self._tied: list[bool] = tied.any(axis=1).tolist()
         self._first = first
+        scores, candidates = scores[:, :first], candidates[:, :first]
         self._items: list[list[int]] = scored.items.take(candidates, mode="clip").tolist()
         self._candidates: list[list[int]] = candidates.tolist()
         self._published: list[list[float]] = _published(scores).tolist()
@@ -153,14 +154,12 @@ class Ranking:
         """All candidates of the basket at this position, best first, ordered as far as it is read."""
         if self._tied[basket]:
             return self._in_order(basket, 0)
-        held = min(self._bounds[basket + 1] - self._bounds[basket], self._first)
-        first = zip(
-            self._items[basket][:held],
-            self._candidates[basket][:held],
-            self._published[basket][:held],
-            strict=True,
-        )
-        return chain(first, self._in_order(basket, held))
+        items = self._items[basket]
+        held = self._bounds[basket + 1] - self._bounds[basket]
+        if held < self._first:  # what follows in the table is another basket's
+            items = items[:held]
+        first = zip(items, self._candidates[basket], self._published[basket], strict=False)
+        return chain(first, self._in_order(basket, self._first)) if held > self._first else first
 
     def _in_order(self, basket: int, start: int) -> Iterator[Ranked]:
         """The candidates of one basket from a place on that stands in no tie with the one before."""
