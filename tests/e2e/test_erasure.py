@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -57,6 +58,13 @@ def order(ident: int, customer: str, *skus: str, minutes: float = 0) -> OrderPla
     )
 
 
+@pytest.fixture
+async def closing() -> AsyncIterator[AsyncExitStack]:
+    """What is entered here is closed at the end of the test, however it ends."""
+    async with AsyncExitStack() as stack:
+        yield stack
+
+
 async def everything(client: redis.asyncio.Redis) -> bytes:
     """All keys and their serialised values."""
     keys = [key async for key in client.scan_iter(count=1000)]
@@ -71,8 +79,8 @@ async def everything(client: redis.asyncio.Redis) -> bytes:
                 found += [member for member, _ in await client.zrange(key, 0, -1, withscores=True)]
             case b"set":
                 found += await client.smembers(key)
-            case _:
-                found.append(await client.get(key))
+            case b"string":
+                found.append(await client.get(key) or b"")  # a lease may run out between two questions
     return b"\n".join(found)
 
 
@@ -90,7 +98,9 @@ async def rewritten_file(client: redis.asyncio.Redis, folder: Path) -> bytes:
     return b"".join(path.read_bytes() for path in files)
 
 
-async def test_after_an_erasure_nothing_holds_the_id_and_the_tables_are_as_if_never(shop: Shop) -> None:
+async def test_after_an_erasure_nothing_holds_the_id_and_the_tables_are_as_if_never(
+    shop: Shop, closing: AsyncExitStack
+) -> None:
     worker = await shop.start_worker()
     orders = [order(n, GONE, "a", "b", "c") for n in range(6)] + [order(9, STAYS, "a", "b")]
     profile = CustomerUpdated(event_id="p", occurred_at=NOW, customer_id=GONE, aliases=[ALIAS])
@@ -101,7 +111,7 @@ async def test_after_an_erasure_nothing_holds_the_id_and_the_tables_are_as_if_ne
     await shop.publish(RETURNS, [back])
     await shop.publish(CUSTOMERS, [profile])
     await shop.caught_up(*READ[:3])
-    client = redis.asyncio.Redis.from_url(shop.redis_url)
+    client = await closing.enter_async_context(redis.asyncio.Redis.from_url(shop.redis_url))
     assert GONE.encode() in await everything(client)
     assert GONE.encode() in await rewritten_file(client, shop.folder / "redis")
 
@@ -118,7 +128,6 @@ async def test_after_an_erasure_nothing_holds_the_id_and_the_tables_are_as_if_ne
     for name in (GONE.encode(), ALIAS.encode()):
         assert name not in await everything(client)
         assert name not in await rewritten_file(client, shop.folder / "redis")
-    await client.aclose()
     proofs = [
         msgspec.json.decode(r.value, type=ErasureProven) for r in await shop.read_all(topics.ERASURE_PROVEN)
     ]
