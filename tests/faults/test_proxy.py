@@ -113,7 +113,9 @@ async def test_what_is_said_passes_both_ways_and_is_counted(proxy: Proxy, client
     client.say(big)
 
     await client.hears(big.upper())
-    assert proxy.bytes_passed == {Direction.REQUESTS: 1_000_000, Direction.REPLIES: 1_000_000}
+    async with asyncio.timeout(PATIENCE_S):  # the last bytes are heard before they are counted
+        while proxy.bytes_passed != {Direction.REQUESTS: 1_000_000, Direction.REPLIES: 1_000_000}:
+            await asyncio.sleep(0.005)
     assert proxy.connections == 1
 
 
