@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import Callable, Iterable, Sequence
 
 import numpy as np
@@ -28,6 +29,11 @@ PAUSE_S = 0.2
 
 FITS_AT_ONCE = 8
 """SKUs of one tag that are fitted between two looks at the rest of the worker's work: some ten milliseconds."""
+
+REST = 4.0
+LONGEST_REST_S = 0.5
+"""After the fits of a tag so many times as long belongs to the baskets: fits take about a fifth of a worker's time.
+Without it the first fits of a shop of 5,000 SKUs held baskets up for seconds."""
 
 HEADS_KEPT = MOST_PARTNERS + MOST_HEADS
 """Most ordered SKUs known, so that a neighbourhood finds enough that are no partners."""
@@ -66,7 +72,12 @@ class NeighbourFitter:
         if not any(waiting):
             return 0
         await self._look_at_heads(now_ms())
-        return sum([await self._fit_tag(tag, now_ms) for tag, some in enumerate(waiting) if some])
+        done = 0
+        for tag in (tag for tag, some in enumerate(waiting) if some):
+            start_s = time.monotonic()
+            done += await self._fit_tag(tag, now_ms)
+            await asyncio.sleep(min(REST * (time.monotonic() - start_s), LONGEST_REST_S))
+        return done
 
     async def _look_at_heads(self, now_ms: int) -> None:
         """Count the shop's most ordered SKUs again, one tag after another, every so often."""
