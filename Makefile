@@ -34,18 +34,11 @@ system:
 demo: setup ## the main job on real orders; ARGS="--help" shows the choices
 	$(BIN)/basketstream demo $(ARGS)
 
-# Two thousand tests, of which hundreds drive real brokers, real Redis servers and killed workers: what fails is run a
-# second time, and both runs are shown. A test that needs its second try is a bug in the test, to be mended.
 test: setup system lint ## lint, types, full branch coverage of the decisions, all tests; ARGS="tests/decisions -x" narrows the tests
 ifeq ($(ARGS),)
 	$(BIN)/python -m pytest tests/decisions -q --cov=stream.decisions --cov-branch --cov-report=term-missing --cov-fail-under=100
 endif
-ifeq ($(ARGS),)
-	$(BIN)/python -m pytest --ignore=tests/decisions || \
-	  $(BIN)/python -m pytest --last-failed --last-failed-no-failures none
-else
-	$(BIN)/python -m pytest $(ARGS)
-endif
+	$(BIN)/python -m pytest $(or $(ARGS),--ignore=tests/decisions)
 
 lint: setup ## ruff and mypy
 	$(BIN)/ruff check .
