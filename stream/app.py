@@ -225,7 +225,8 @@ def _keep_policy(app: BasketApp, settings: Settings) -> None:
 def _fit(app: BasketApp, worker: str) -> None:
     """Precision weights follow the counts, beside the agents."""
     wiring = app.wiring
-    fitter = NeighbourFitter(wiring.tables, wiring.views.noted, wiring.tally, worker)
+    views = wiring.views
+    fitter = NeighbourFitter(wiring.tables, views.noted, wiring.tally, worker, lambda: views.wanted)
 
     @app.task  # type: ignore[untyped-decorator]
     async def fit() -> None:

@@ -27,8 +27,17 @@ Floats = npt.NDArray[np.float64]
 _NEIGHBOUR = np.dtype([("id", "S8"), ("together", ">u4"), ("weights", ">f4", (len(FITS),))])
 _HEAD = np.dtype([("id", "S8"), ("orders", ">u4")])
 
+_NO_PAIRS: Integers = np.zeros(0, np.int64)
+
 LEASE_MS = 10_000
 """How long a lease runs when its owner dies."""
+
+
+class HeadsCounted(NamedTuple):
+    """Orders in the window when the most ordered SKUs were counted, and fits that were made since then."""
+
+    orders: int
+    fits_since: int
 
 
 class FittedRow(NamedTuple):
@@ -79,61 +88,104 @@ class FittedRows:
         tags = range(self._tags)
         return [int(n) for n in await self._store.commands([("ZCARD", self._keys.stale(t)) for t in tags])]
 
-    async def longest_waiting(self, tag: int, most: int) -> dict[bytes, int]:
-        """The SKUs of a tag that were marked first, and when."""
-        stale = self._keys.stale(tag)
-        [idents] = await self._store.commands([("ZRANGEBYSCORE", stale, "-inf", "+inf", "LIMIT", 0, most)])
-        if not idents:
-            return {}
-        [marks] = await self._store.commands([("ZMSCORE", stale, *idents)])
-        return {ident: int(mark) for ident, mark in zip(idents, marks, strict=True) if mark is not None}
-
-    async def lease(self, tag: int, owner: str, now_ms: int, ttl_ms: int = LEASE_MS) -> int | None:
-        """The epoch of the owner's lease on a tag, taken or extended; None while another owner's runs.
-
-        A time to live of 0 gives the lease back.
-        """
-        [epoch] = await self._store.scripts(
-            [Script("lease", [self._keys.fitter(tag)], [owner, now_ms, ttl_ms])]
+    async def longest_waiting(self, tags: Sequence[int], most: int) -> list[dict[bytes, int]]:
+        """For each tag the SKUs that were marked first, at most so many, and when."""
+        stale = [self._keys.stale(tag) for tag in tags]
+        found = await self._store.commands(
+            [("ZRANGEBYSCORE", key, "-inf", "+inf", "LIMIT", 0, most) for key in stale]
         )
-        return int(epoch) or None
-
-    async def put(self, tag: int, epoch: int, rows: Mapping[bytes, bytes]) -> bool:
-        """Put packed rows of SKUs of one tag, which then wait no more; False when the lease went to another."""
-        keys = [self._keys.fitter(tag), self._keys.fits(tag), self._keys.stale(tag)]
-        args = [part for ident, row in rows.items() for part in (ident, row)]
-        [done] = await self._store.scripts([Script("put_fits", keys, [epoch, *args])])
-        return bool(int(done))
-
-    async def together(self, members: Sequence[Sequence[bytes]]) -> list[Integers]:
-        """For each neighbourhood the orders that held each two of its SKUs, as a square with a diagonal of 0."""
-        commands: list[Command] = [
-            ("ZMSCORE", self._keys.partners(tag_of(one, self._tags), one), *group[at:])
-            for group in members
-            for at, one in enumerate(group[:-1], 1)
+        asked = [(key, idents) for key, idents in zip(stale, found, strict=True) if idents]
+        marks = iter(await self._store.commands([("ZMSCORE", key, *idents) for key, idents in asked]))
+        return [
+            {ident: int(mark) for ident, mark in zip(idents, next(marks), strict=True) if mark is not None}
+            if idents
+            else {}
+            for idents in found
         ]
-        answers = iter(await self._store.commands(commands))
+
+    async def lease(
+        self, tags: Sequence[int], owner: str, now_ms: int, ttl_ms: int = LEASE_MS
+    ) -> dict[int, int]:
+        """The epochs of the owner's leases on these tags, taken or extended; not those another owner's lease is on.
+
+        A time to live of 0 gives leases back.
+        """
+        epochs = await self._store.scripts(
+            [Script("lease", [self._keys.fitter(tag)], [owner, now_ms, ttl_ms]) for tag in tags]
+        )
+        return {tag: int(epoch) for tag, epoch in zip(tags, epochs, strict=True) if int(epoch)}
+
+    async def put(self, epochs: Mapping[int, int], rows: Mapping[bytes, bytes]) -> int:
+        """Put packed rows of SKUs of these tags, which then wait no more; b"" takes a row away.
+
+        Answers how many were put: nothing is where the lease went to another.
+        """
+        by_tag = self._by_tag(idents := list(rows))
+        calls = [
+            Script(
+                "put_fits",
+                [self._keys.fitter(tag), self._keys.fits(tag), self._keys.stale(tag)],
+                [epochs[tag], *(part for i in mine for part in (idents[i], rows[idents[i]]))],
+            )
+            for tag, mine in by_tag.items()
+        ]
+        done = await self._store.scripts(calls)
+        return sum(len(mine) for mine, put in zip(by_tag.values(), done, strict=True) if int(put))
+
+    async def together(
+        self, members: Sequence[Sequence[bytes]], orders: Mapping[bytes, int]
+    ) -> list[Integers]:
+        """For each neighbourhood the orders that held each two of its SKUs, as a square with a diagonal of 0.
+
+        Each pair is asked once, however many neighbourhoods hold it, and of the SKU that more `orders` hold: its
+        many partners stand in a hash table, the few of the other in a list that is walked for each.
+        """
+        idents = sorted(orders, key=lambda ident: (-orders[ident], ident))
+        place = {ident: at for at, ident in enumerate(idents)}
+        pairs = [_pairs_of(np.array([place[one] for one in group]), len(idents)) for group in members]
+        asked, of_pair = np.unique(np.concatenate([_NO_PAIRS, *pairs]), return_inverse=True)
+        firsts, others = np.divmod(asked, max(1, len(idents)))
+        starts = np.flatnonzero(np.diff(firsts, prepend=-1)).tolist()
+        commands: list[Command] = []
+        for start, end in zip(starts, [*starts[1:], len(asked)], strict=True):
+            one = idents[firsts[start]]
+            held = (idents[other] for other in others[start:end].tolist())
+            commands.append(("ZMSCORE", self._keys.partners(tag_of(one, self._tags), one), *held))
+        answers = await self._store.commands(commands)
+        counts = np.array([int(score) if score else 0 for answer in answers for score in answer], np.int64)
+        met = np.maximum(counts, 0)[of_pair]
         squares = []
+        start = 0
         for group in members:
             square = np.zeros((len(group), len(group)), np.int64)
-            for at in range(1, len(group)):
-                # Each pair is counted with both of its SKUs; one of them is asked.
-                square[at - 1, at:] = [max(0, int(score or 0)) for score in next(answers)]
+            upper = np.triu_indices(len(group), 1)
+            square[upper] = met[start : start + len(upper[0])]
             squares.append(square + square.T)
+            start += len(upper[0])
         return squares
 
     async def count_heads(self, tag: int, most: int) -> None:
-        """Find the most ordered SKUs of a tag and keep them for `heads`. Reads every order count of the tag."""
-        [counts] = await self._store.commands([("HGETALL", self._keys.order_counts(tag))])
-        orders = sorted(
-            (
-                (-int(n), ident)
-                for ident, n in zip(counts[::2], counts[1::2], strict=True)
-                if ident != ALL_ORDERS
-            )
-        )[:most]
-        packed = np.array([(ident, -n) for n, ident in orders if n < 0], _HEAD).tobytes()
-        await self._store.commands([("HSET", self._keys.fitter(tag), "heads", packed)])
+        """Find the most ordered SKUs of a tag and keep them for `heads`; forget the fits of SKUs nobody orders.
+
+        Reads every order count of the tag.
+        """
+        counts, fits = await self._store.commands(
+            [("HGETALL", self._keys.order_counts(tag)), ("HKEYS", self._keys.fits(tag))]
+        )
+        ordered = {
+            ident: int(n)
+            for ident, n in zip(counts[::2], counts[1::2], strict=True)
+            if ident != ALL_ORDERS and int(n) > 0
+        }
+        orders = sorted((-n, ident) for ident, n in ordered.items())[:most]
+        packed = np.array([(ident, -n) for n, ident in orders], _HEAD).tobytes()
+        gone = [ident for ident in fits if ident not in ordered]
+        await self._store.commands(
+            [
+                ("HSET", self._keys.fitter(tag), "heads", packed),
+                *([("HDEL", self._keys.fits(tag), *gone)] if gone else []),
+            ]
+        )
 
     async def heads(self, most: int) -> list[bytes]:
         """The most ordered SKUs of all tags as last counted: by orders, then by id."""
@@ -146,11 +198,35 @@ class FittedRows:
             found += [(-n, (raw or b"")[12 * i : 12 * i + SKU_BYTES]) for i, n in enumerate(orders)]
         return [ident for _, ident in sorted(found)[:most]]
 
+    async def heads_counted(self) -> HeadsCounted:
+        """When the heads were counted last: so many orders there were then, so many fits were made since."""
+        [raw] = await self._store.commands([("HMGET", self._keys.fitter(0), "heads_at", "fits_since")])
+        return HeadsCounted(*(int(value or 0) for value in raw))
+
+    async def add_fits(self, count: int) -> None:
+        """Count fits for `heads_counted`. Of two workers that do at once one may be forgotten, which does no harm."""
+        if count:
+            counted = await self.heads_counted()
+            await self.note_heads(counted._replace(fits_since=counted.fits_since + count))
+
+    async def note_heads(self, counted: HeadsCounted) -> None:
+        """Keep that for `heads_counted`."""
+        await self._store.commands(
+            [("HSET", self._keys.fitter(0), "heads_at", counted.orders, "fits_since", counted.fits_since)]
+        )
+
     def _by_tag(self, idents: Sequence[bytes]) -> dict[int, list[int]]:
         by_tag: dict[int, list[int]] = {}
         for i, ident in enumerate(idents):
             by_tag.setdefault(tag_of(ident, self._tags), []).append(i)
         return by_tag
+
+
+def _pairs_of(places: Integers, most: int) -> Integers:
+    """A number for each pair of a neighbourhood, row after row: its smaller place comes first."""
+    one, other = np.triu_indices(len(places), 1)
+    first, second = places[one], places[other]
+    return np.minimum(first, second) * most + np.maximum(first, second)
 
 
 def pack(

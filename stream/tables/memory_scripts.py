@@ -241,7 +241,10 @@ def _put_fits(data: Data, keys: Keys, args: Args) -> int:
     if int(data.get(keys[0], {}).get(b"epoch", b"0")) != int(args[0]):
         return 0
     for ident, row in zip(args[1::2], args[2::2], strict=True):
-        data.setdefault(keys[1], {})[ident] = row
+        if row:
+            data.setdefault(keys[1], {})[ident] = row
+        else:
+            drop(data, keys[1], ident)
         stale = data.get(keys[2], {})
         stale.pop(ident, None)
         if not stale:

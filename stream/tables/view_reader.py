@@ -65,6 +65,11 @@ class ViewReader:
         self._forget()
 
     @property
+    def wanted(self) -> bool:
+        """Whether a batch waits for its views."""
+        return bool(self._asked) or self._turn.locked()
+
+    @property
     def cache(self) -> ViewCache:
         """What was read last; another read may put a new one in its place."""
         return self._cache

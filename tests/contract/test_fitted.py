@@ -12,7 +12,8 @@ from stream.decisions.policy import Policy
 from stream.decisions.precision import neighbourhood, precision_weights, supported
 from stream.decisions.scorers import FITS, SERVED, line_weights
 from stream.ops.tally import Tally
-from stream.services.neighbour_fitter import FITS_AT_ONCE, NeighbourFitter
+from stream.services import neighbour_fitter
+from stream.services.neighbour_fitter import NeighbourFitter
 from stream.tables.fitted import FITS_ID, pack, unpack
 from stream.tables.ids import sku_id, tag_of
 from stream.tables.tables import Tables
@@ -45,33 +46,32 @@ async def test_rows_are_put_by_the_owner_of_the_lease_alone(tables: MakeTables) 
     ident = sku_id("a")
     tag = tag_of(ident, 4)
 
-    first = await fitted.lease(tag, "ann", 1_000, 500)
-    assert first
-    assert await fitted.lease(tag, "bob", 1_499, 500) is None
-    assert await fitted.lease(tag, "ann", 1_499, 500) == first
-    second = await fitted.lease(tag, "bob", 2_000, 500)
-    assert second
+    first = await fitted.lease([tag], "ann", 1_000, 500)
+    assert first[tag]
+    assert await fitted.lease([tag], "bob", 1_499, 500) == {}
+    assert await fitted.lease([tag], "ann", 1_499, 500) == first
+    second = await fitted.lease([tag], "bob", 2_000, 500)
+    assert second[tag]
     assert second != first
-    assert not await fitted.put(tag, first, {ident: a_row(1)})
+    assert await fitted.put(first, {ident: a_row(1)}) == 0
     assert await fitted.read([ident]) == [b""]
-    assert await fitted.put(tag, second, {ident: a_row(2)})
+    assert await fitted.put(second, {ident: a_row(2)}) == 1
     assert await fitted.read([ident, sku_id("b")]) == [a_row(2), b""]
 
 
 async def test_a_lease_given_back_is_free_at_once(tables: MakeTables) -> None:
     fitted = tables().fitted
-    await fitted.lease(0, "ann", 1_000, 500)
-    await fitted.lease(0, "ann", 1_001, 0)
+    await fitted.lease([0, 1], "ann", 1_000, 500)
+    await fitted.lease([0], "ann", 1_001, 0)
 
-    assert await fitted.lease(0, "bob", 1_001, 500)
+    assert list(await fitted.lease([0, 1, 2], "bob", 1_001, 500)) == [0, 2]
 
 
 async def test_a_row_of_other_fits_is_none(tables: MakeTables) -> None:
     fitted = tables().fitted
     ident = sku_id("a")
     tag = tag_of(ident, 4)
-    epoch = await fitted.lease(tag, "ann", 1, 500)
-    await fitted.put(tag, epoch or 0, {ident: bytes(4) + a_row(1)[4:]})
+    await fitted.put(await fitted.lease([tag], "ann", 1, 500), {ident: bytes(4) + a_row(1)[4:]})
 
     assert bytes(4) != FITS_ID
     assert await fitted.read([ident]) == [b""]
@@ -86,10 +86,10 @@ async def test_what_waits_longest_comes_first_and_a_second_mark_changes_nothing(
     await fitted.mark([], 30)
 
     assert await fitted.waiting() == [3]
-    assert await fitted.longest_waiting(0, 2) == {b: 10, c: 15}
-    epoch = await fitted.lease(0, "ann", 40)
-    await fitted.put(0, epoch or 0, {b: a_row(1)})
-    assert await fitted.longest_waiting(0, 9) == {c: 15, a: 20}
+    assert await fitted.longest_waiting([0], 2) == [{b: 10, c: 15}]
+    await fitted.put(await fitted.lease([0], "ann", 40), {b: a_row(1)})
+    assert await fitted.longest_waiting([0], 9) == [{c: 15, a: 20}]
+    assert await fitted.longest_waiting([], 9) == []
 
 
 async def place(tables: Tables, orders: list[list[str]]) -> None:
@@ -124,14 +124,16 @@ async def test_a_fit_is_the_closed_form_over_partners_and_heads(tables: MakeTabl
     await place(made, orders)
     tally = Tally()
 
-    await fit_everything(made, {sku_id(sku) for sku in SKUS}, tally)
-
     n = {sku: sum(sku in held for held in orders) for sku in SKUS}
+    ordered = [sku for sku in SKUS if n[sku]]
+
+    await fit_everything(made, {sku_id(sku) for sku in ordered}, tally)
+
     pairs = [pair for held in orders for pair in permutations(held, 2)]
-    rows = await made.fitted.read([sku_id(sku) for sku in SKUS])
+    rows = await made.fitted.read([sku_id(sku) for sku in ordered])
     names = {sku_id(sku): sku for sku in SKUS}
-    heads = sorted((sku for sku in SKUS if n[sku]), key=lambda sku: (-n[sku], sku_id(sku)))
-    for sku, raw in zip(SKUS, rows, strict=True):
+    heads = sorted(ordered, key=lambda sku: (-n[sku], sku_id(sku)))
+    for sku, raw in zip(ordered, rows, strict=True):
         row = unpack(raw)
         met = sorted({b for a, b in pairs if a == sku}, key=lambda b: (-pairs.count((sku, b)), b))
         members = [sku, *(names[ident] for ident in row.neighbours)]
@@ -142,21 +144,75 @@ async def test_a_fit_is_the_closed_form_over_partners_and_heads(tables: MakeTabl
         expected = precision_weights(together[None], np.array([[n[m] for m in members]]), list(FITS.values()))
         assert row.weights == pytest.approx(expected[0], abs=1e-6)
         assert row.together.tolist() == together[0, 1:].tolist()
-    assert sum(n for name, n in tally.counts.items() if name.startswith("fits.within")) == len(SKUS)
+    assert sum(n for name, n in tally.counts.items() if name.startswith("fits.within")) == len(ordered)
     assert await made.fitted.waiting() == [0] * 4
 
 
-async def test_several_workers_share_the_work_and_none_is_done_twice(tables: MakeTables) -> None:
+async def test_several_workers_share_the_work_and_none_is_done_twice(
+    tables: MakeTables, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(neighbour_fitter, "FITS_AT_ONCE", 8)
     made = tables(tags=1)
     await place(made, random_orders(2))
     await made.fitted.mark({sku_id(sku) for sku in SKUS}, 1)
     one, other = (NeighbourFitter(made, set, Tally(), name) for name in ("one", "other"))
-    await made.fitted.lease(0, "somebody who died", 1_000, 500)
+    await made.fitted.lease([0], "somebody who died", 1_000, 500)
 
     assert await one.turn(lambda: 1_400) == 0
     done = [await each.turn(lambda: 1_600) for each in (one, other, one, other, one)]
 
-    assert done == [FITS_AT_ONCE, FITS_AT_ONCE, FITS_AT_ONCE, len(SKUS) - 3 * FITS_AT_ONCE, 0]
+    assert done == [8, 8, 8, len(SKUS) - 3 * 8, 0]
+
+
+async def test_a_fit_of_a_sku_that_nobody_orders_any_more_is_forgotten(tables: MakeTables) -> None:
+    made = tables()
+    await place(made, [["a", "b"]] * 4)
+    rows = {sku_id(sku): a_row(7) for sku in ("gone", "looked at")}
+    for ident, row in rows.items():
+        tag = tag_of(ident, 4)
+        await made.fitted.put(await made.fitted.lease([tag], "me", 1), {ident: row})
+        await made.fitted.lease([tag], "me", 1, 0)
+    reader = ViewReader(made, POLICY, max_age_s=1.0)
+    await reader.read([basket("a", "looked at")], 0.0)
+
+    await fit_everything(made, reader.noted())
+
+    found = await made.fitted.read([sku_id(sku) for sku in ("a", "gone", "looked at")])
+    assert [bool(row) for row in found] == [True, False, False]
+
+
+async def test_heads_are_counted_again_when_orders_grew_by_a_tenth_or_many_fits_were_made(
+    tables: MakeTables, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(neighbour_fitter, "HEADS_EVERY_FITS", 3)
+    made = tables()
+    await place(made, [["a", "b"]] * 30)
+    counted = []
+    for noted in ("a", "b", "a", "b"):
+        await fit_everything(made, {sku_id(noted)})
+        counted.append(await made.fitted.heads_counted())
+    await place(made, [["c", "d"]] * 4)
+    assert await made.fitted.heads(9) == sorted([sku_id("a"), sku_id("b")])
+    await fit_everything(made, {sku_id("c")})
+
+    assert [tuple(each) for each in counted] == [(30, 1), (30, 2), (30, 3), (30, 1)]
+    assert tuple(await made.fitted.heads_counted()) == (34, 1)
+    assert len(await made.fitted.heads(9)) == 4
+
+
+async def test_baskets_that_wait_are_given_room_between_two_steps(
+    tables: MakeTables, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(neighbour_fitter, "REST", 1e9)
+    monkeypatch.setattr(neighbour_fitter, "LONGEST_REST_S", 60.0)
+    made = tables(tags=1)
+    await place(made, random_orders(4))
+    looks = iter([True, True, False])
+    fitter = NeighbourFitter(made, lambda: {sku_id(SKUS[0])}, Tally(), "me", lambda: next(looks))
+
+    assert await fitter.turn(lambda: 1_000) == 1
+
+    assert list(looks) == []
 
 
 async def test_a_line_speaks_by_its_fit_once_it_is_there_and_by_the_baseline_until_then(
