@@ -24,6 +24,7 @@ from aiokafka.errors import (
 )
 
 from stream.errors import OperatorError, StateUnavailable
+from stream.kafka_address import client_options, shown
 from stream.partitioner import partition_of
 from stream.producer_end import close_producer
 
@@ -57,9 +58,9 @@ class MessageRefused(OperatorError):
 class Publisher:
     """One Kafka producer, shared by all agents and services of a process.
 
-    `bootstrap` is `HOST:PORT[,HOST:PORT]`. `idempotent` off is for brokers that refuse it. `timeout_s` is
-    how long one `publish` waits for the brokers. `compression` may be `gzip`, or `lz4`, `zstd` or `snappy`
-    where aiokafka's extra packages are installed.
+    `bootstrap` is an address as `kafka_address` reads it. `idempotent` off is for brokers that refuse it.
+    `timeout_s` is how long one `publish` waits for the brokers. `compression` may be `gzip`, or `lz4`, `zstd` or
+    `snappy` where aiokafka's extra packages are installed.
     """
 
     def __init__(
@@ -183,7 +184,7 @@ class Publisher:
     async def _connect(self) -> AIOKafkaProducer:
         try:
             producer = AIOKafkaProducer(
-                bootstrap_servers=self._bootstrap,
+                **client_options(self._bootstrap),
                 client_id=self._client_id,
                 acks="all",
                 enable_idempotence=self._idempotent,
@@ -207,7 +208,7 @@ class Publisher:
                 await producer.start()
         except (KafkaError, TimeoutError) as exc:
             await close_producer(producer)
-            raise StateUnavailable(f"no Kafka broker answers at {self._bootstrap}: {exc!r}") from exc
+            raise StateUnavailable(f"no Kafka broker answers at {shown(self._bootstrap)}: {exc!r}") from exc
         return producer
 
 

@@ -10,6 +10,7 @@ from aiokafka.structs import OffsetAndMetadata
 
 from stream import topics
 from stream.errors import OperatorError
+from stream.kafka_address import client_options
 from stream.settings import Settings
 from stream.tables.dump import scan
 from stream.tables.tables import Tables
@@ -80,7 +81,7 @@ async def _no_worker_runs(settings: Settings) -> None:
 
 async def _set_back(settings: Settings) -> None:
     consumer = AIOKafkaConsumer(
-        bootstrap_servers=settings.broker, group_id=settings.group, enable_auto_commit=False
+        **client_options(settings.broker), group_id=settings.group, enable_auto_commit=False
     )
     try:
         await consumer.start()

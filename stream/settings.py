@@ -13,6 +13,7 @@ import msgspec
 from msgspec import Meta, Struct
 
 from stream.errors import OperatorError
+from stream.kafka_address import read_kafka_address
 
 PREFIX = "BASKETSTREAM_"
 
@@ -23,7 +24,8 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Everything that can be set, with its default and unit."""
 
     broker: str = "127.0.0.1:9092"
-    """Kafka bootstrap servers, `HOST:PORT[,HOST:PORT]`."""
+    """Kafka: `HOST:PORT[,HOST:PORT]`, with SASL `kafka://USER:PASSWORD@HOST:PORT`, with TLS `kafkas://...` (all forms:
+    `stream/kafka_address.py`)."""
 
     redis_url: str = "redis://127.0.0.1:6379/0"
     """Where the tables live: one server, `redis+sentinel://HOST:PORT,HOST:PORT/SERVICE/DB` or
@@ -127,7 +129,7 @@ def _bad_tiers(value: str) -> OperatorError:
 def load_settings(environ: Mapping[str, str] | None = None, **given: Any) -> Settings:
     """Settings from `BASKETSTREAM_*` variables, then from `given` (a value of None is not given).
 
-    Raises OperatorError naming every variable that is unknown or bad.
+    Raises OperatorError naming every variable that is unknown or bad, or what is wrong with the broker's address.
     """
     source = os.environ if environ is None else environ
     types = {field.name: field.type for field in msgspec.structs.fields(Settings)}
@@ -155,4 +157,5 @@ def load_settings(environ: Mapping[str, str] | None = None, **given: Any) -> Set
         raise OperatorError("Bad settings:\n  " + "\n  ".join(problems), "Correct them and start again.")
     settings = Settings(**values)
     settings.tier_table()
+    read_kafka_address(settings.broker)
     return settings

@@ -16,6 +16,7 @@ from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.errors import KafkaError, TopicAlreadyExistsError, for_code
 
 from stream.errors import OperatorError
+from stream.kafka_address import client_options, shown
 
 BASKET_UPDATED = "basket-updated"
 ORDER_PLACED = "order-placed"
@@ -181,13 +182,13 @@ async def make_topics(
 @asynccontextmanager
 async def admin_client(bootstrap: str, *, request_timeout_ms: int = 20_000) -> AsyncIterator[Any]:
     """A started admin client; raises OperatorError when no broker answers."""
-    admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap, request_timeout_ms=request_timeout_ms)
+    admin = AIOKafkaAdminClient(**client_options(bootstrap), request_timeout_ms=request_timeout_ms)
     try:
         try:
             await admin.start()
         except (KafkaError, OSError) as exc:
             raise OperatorError(
-                f"Kafka does not answer at {bootstrap}: {exc}",
+                f"Kafka does not answer at {shown(bootstrap)}: {exc}",
                 "Start it, or name the right address with --broker or BASKETSTREAM_BROKER.",
             ) from exc
         yield admin

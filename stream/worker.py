@@ -11,7 +11,11 @@ from collections.abc import Callable
 from typing import Any
 
 import faust
+from faust.auth import SASLCredentials, SSLCredentials
+from faust.types.auth import CredentialsT
 from faust.worker import Worker as FaustWorker
+
+from stream.kafka_address import KafkaAddress, read_kafka_address
 
 logger = logging.getLogger(__name__)
 
@@ -34,13 +38,15 @@ def faust_settings(
 ) -> dict[str, Any]:
     """Keyword arguments for `faust.App` under which the batch transport is right and starts quickly.
 
-    `bootstrap` is `HOST:PORT[,HOST:PORT]`. Times are seconds.
+    `bootstrap` is an address as `kafka_address` reads it. Times are seconds.
     """
+    address = read_kafka_address(bootstrap)
     # A request must outlive the longest join, which waits for the whole rebalance timeout.
     request_timeout_s = max(30.0, session_timeout_s + 1, rebalance_timeout_s + 5)
     return {
         "id": group,
-        "broker": [f"basketstream://{address.strip()}" for address in bootstrap.split(",")],
+        "broker": [f"basketstream://{host.strip()}" for host in address.hosts.split(",")],
+        "broker_credentials": _credentials(address),
         # Faust's tables are not used; with no standbys its own assignor, which would plan them, stays out.
         "store": "memory://",
         "table_standby_replicas": 0,
@@ -74,6 +80,18 @@ def faust_settings(
         "worker_redirect_stdouts": False,
         "autodiscover": False,
     }
+
+
+def _credentials(address: KafkaAddress) -> CredentialsT | None:
+    """What an address says of name, password and encryption, as Faust takes it."""
+    if address.user is not None:
+        return SASLCredentials(
+            username=address.user,
+            password=address.password,
+            ssl_context=address.tls,
+            mechanism=address.mechanism,
+        )
+    return None if address.tls is None else SSLCredentials(address.tls)
 
 
 class _Worker(FaustWorker):

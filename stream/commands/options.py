@@ -12,7 +12,10 @@ from stream.embedded.choice import EMBEDDED
 Broker = Annotated[
     str | None,
     typer.Option(
-        "--broker", metavar="HOST:PORT", help="Kafka.  [default: BASKETSTREAM_BROKER, else 127.0.0.1:9092]"
+        "--broker",
+        metavar="HOST:PORT",
+        help="Kafka; also kafka://USER:PASSWORD@HOST:PORT and kafkas://... for TLS.  "
+        "[default: BASKETSTREAM_BROKER, else 127.0.0.1:9092]",
     ),
 ]
 Redis = Annotated[

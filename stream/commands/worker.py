@@ -19,7 +19,8 @@ from stream.commands.options import BrokerChoice, Partitions, RedisChoice
 from stream.embedded.choice import chosen_broker, chosen_redis, starts_something
 from stream.embedded.process import leashed
 from stream.errors import StreamError
-from stream.settings import load_settings
+from stream.kafka_address import shown
+from stream.settings import PREFIX, load_settings
 from stream.topics import create_topics
 from stream.worker import run_worker
 
@@ -86,13 +87,15 @@ async def _worker_and_services(broker_choice: str, redis_choice: str, partitions
         url = await services.enter_async_context(chosen_redis(redis_choice))
         prefix = load_settings().topic_prefix
         await create_topics(broker.bootstrap, partitions=partitions, prefix=prefix)
-        notes.print(f"Kafka {broker.bootstrap} ({broker.kind}), Redis {url}", highlight=False)
+        notes.print(f"Kafka {shown(broker.bootstrap)} ({broker.kind}), Redis {url}", highlight=False)
         return await _child(broker.bootstrap, url, idempotent=broker.idempotent)
 
 
 async def _child(bootstrap: str, url: str, *, idempotent: bool) -> int:
-    command = [sys.executable, "-m", "stream", "worker", "--broker", bootstrap, "--redis", url]
-    environ = {**os.environ, "BASKETSTREAM_IDEMPOTENT": str(int(idempotent))}
+    # By the environment: whoever lists processes would read passwords off a command line.
+    command = [sys.executable, "-m", "stream", "worker"]
+    where = {"BROKER": bootstrap, "REDIS_URL": url, "IDEMPOTENT": str(int(idempotent))}
+    environ = {**os.environ, **{PREFIX + name: text for name, text in where.items()}}
     process = await asyncio.create_subprocess_exec(*leashed(command), env=environ, start_new_session=True)
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):

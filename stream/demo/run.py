@@ -26,6 +26,7 @@ from stream.demo.view import Progress, View
 from stream.embedded.scratch import scratch_folder
 from stream.errors import OperatorError
 from stream.history.datasets import History, load_history
+from stream.kafka_address import shown
 from stream.publisher import Publisher
 
 START_S = 60.0
@@ -51,7 +52,7 @@ async def run_demo(options: DemoOptions) -> Summary:
         async with AsyncExitStack() as stack:
             stage = await stack.enter_async_context(staged(options))
             notes.print(
-                f"Kafka {stage.broker.bootstrap} ({stage.broker.kind}), Redis {_told(stage.redis_url)}"
+                f"Kafka {shown(stage.broker.bootstrap)} ({stage.broker.kind}), Redis {_told(stage.redis_url)}"
             )
             log = stack.enter_context(scratch_folder("demo")) / "worker.log"
             run = _Run(options, history, stage, log, notes)

@@ -9,6 +9,7 @@ from typing import Any
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from stream.demo.answers import Answers
+from stream.kafka_address import client_options
 
 FETCH_TIMEOUT_MS = 1_000
 
@@ -19,7 +20,7 @@ class SuggestionReader:
     def __init__(self, bootstrap: str, topic: str, answers: Answers, on_answer: Callable[[], None]) -> None:
         self._topic, self._answers, self._on_answer = topic, answers, on_answer
         self._consumer: Any = AIOKafkaConsumer(
-            bootstrap_servers=bootstrap,
+            **client_options(bootstrap),
             enable_auto_commit=False,
             # An answer is wanted at once, however small the fetch.
             fetch_min_bytes=1,

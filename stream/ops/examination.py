@@ -10,6 +10,7 @@ from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from aiokafka.errors import KafkaError
 
 from stream.errors import OperatorError
+from stream.kafka_address import shown
 from stream.ops.finding import Finding
 from stream.ops.redis_examination import examine_redis
 from stream.topics import TopicSpec, admin_client, topic_specs
@@ -45,10 +46,12 @@ async def examine_kafka(bootstrap: str, *, prefix: str = "", partitions: int | N
         return [Finding("kafka", False, exc.problem, exc.remedy)]
     except (KafkaError, OSError) as exc:
         return [
-            Finding("kafka", False, f"{bootstrap} answers with an error: {exc!r}", "See the broker's log.")
+            Finding(
+                "kafka", False, f"{shown(bootstrap)} answers with an error: {exc!r}", "See the broker's log."
+            )
         ]
     brokers = len(cluster["brokers"])
-    where = f"{brokers} broker{'s' * (brokers > 1)} at {bootstrap}, cluster {cluster['cluster_id']}"
+    where = f"{brokers} broker{'s' * (brokers > 1)} at {shown(bootstrap)}, cluster {cluster['cluster_id']}"
     return [
         Finding("kafka", True, where),
         *_topic_findings(

@@ -9,6 +9,7 @@ from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 from aiokafka.errors import KafkaError
 
 from stream.errors import OperatorError, StateUnavailable
+from stream.kafka_address import client_options, shown
 
 FETCH_TIMEOUT_MS = 1_000
 PROBE_TIMEOUT_MS = 5_000
@@ -129,7 +130,7 @@ class _Consumer:
 
     async def __aenter__(self) -> Any:
         self._consumer: Any = AIOKafkaConsumer(
-            bootstrap_servers=self._bootstrap,
+            **client_options(self._bootstrap),
             enable_auto_commit=False,
             auto_offset_reset="earliest",
             isolation_level=self._isolation_level,
@@ -142,7 +143,7 @@ class _Consumer:
         except (KafkaError, OSError) as exc:
             await self._consumer.stop()
             raise OperatorError(
-                f"Kafka does not answer at {self._bootstrap}: {exc}",
+                f"Kafka does not answer at {shown(self._bootstrap)}: {exc}",
                 "Start it, or name the right address with --broker or BASKETSTREAM_BROKER.",
             ) from exc
         except BaseException:

@@ -21,6 +21,7 @@ from aiokafka.structs import ConsumerRecord
 from stream.channels import Channel
 from stream.codec import encode
 from stream.embedded import Broker
+from stream.kafka_address import client_options
 from stream.publisher import Outgoing, Publisher
 from stream.settings import Settings, load_settings
 from stream.tables.tables import Tables
@@ -132,7 +133,7 @@ class Shop:
         """Every record of a topic up to its present end, by partition and offset."""
         name = self.prefix + topic
         consumer = AIOKafkaConsumer(
-            bootstrap_servers=self.broker.bootstrap,
+            **client_options(self.broker.bootstrap),
             max_partition_fetch_bytes=20 << 20,
             fetch_max_bytes=64 << 20,
         )
@@ -151,8 +152,8 @@ class Shop:
 
     async def caught_up(self, *topics: str) -> None:
         """Return once the group has committed the end of the topics' partitions; fails after a minute."""
-        consumer = AIOKafkaConsumer(bootstrap_servers=self.broker.bootstrap)
-        admin = AIOKafkaAdminClient(bootstrap_servers=self.broker.bootstrap)
+        consumer = AIOKafkaConsumer(**client_options(self.broker.bootstrap))
+        admin = AIOKafkaAdminClient(**client_options(self.broker.bootstrap))
         await consumer.start()
         await admin.start()
         try:
