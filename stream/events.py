@@ -234,7 +234,11 @@ class Cause(Struct, frozen=True, gc=False):
 
 
 ReasonCode = Annotated[
-    str, Meta(description="CO_PURCHASE, COMPLEMENT, NEXT_RUNG, PINNED or THRESHOLD; more may follow.")
+    str,
+    Meta(
+        description="CO_PURCHASE, COMPLEMENT, NEXT_RUNG, PINNED, THRESHOLD, BUY_AGAIN, BOUGHT_BEFORE, CATEGORY_PAIR or"
+        " POPULAR; more may follow."
+    ),
 ]
 
 

@@ -29,6 +29,7 @@ def question(
         max_price=limits.max_price if limits else None,
         exclude_skus=frozenset(limits.exclude_skus) if limits else frozenset(),
         viewing=None if viewing is None else viewing.sku,
+        customer=event.customer_id,
         max_step=preferences.max_step if preferences else None,
         excluded_categories=frozenset(preferences.excluded_categories) if preferences else frozenset(),
     )
@@ -51,4 +52,5 @@ def question_after(
         max_step=preferences.max_step if preferences else None,
         excluded_categories=frozenset(preferences.excluded_categories) if preferences else frozenset(),
         timing="post_purchase",
+        customer=event.customer_id,
     )

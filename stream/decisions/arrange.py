@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 from msgspec import Struct
 
 from stream.decisions.assortment import UNLISTED
+from stream.decisions.buy_again import NOTHING_DUE, Again, again_offer, choose_again
 from stream.decisions.candidates import Considered, superseded
 from stream.decisions.codes import (
     BELOW_CONFIDENCE,
@@ -34,16 +35,17 @@ SILENCE_KEPT = 5
 
 
 class Draft(Struct, frozen=True, gc=False):
-    """A decision before its cross-sells are explained: upsells, picked cross-sells, refusals."""
+    """A decision before its cross-sells are explained: upsells, picked cross-sells, refusals, what is due again."""
 
     considered: Considered
     upsells: list[Offer]
     picked: list[Ranked]
     refused: list[Suppressed]
+    again: Again = NOTHING_DUE
 
 
 def arrange(considered: Considered, ranked: Iterable[Ranked], views: Views) -> Draft:
-    """Upsells first, then cross-sells in the order of their scores, until the basket has what it may get."""
+    """Upsells first, then pinned products, what is due again, and cross-sells in the order of their scores."""
     policy = considered.policy
     wanted = policy.wanted(considered.basket.max_offers)
     if wanted <= 0:
@@ -55,14 +57,18 @@ def arrange(considered: Considered, ranked: Iterable[Ranked], views: Views) -> D
         upsells += [_upsell_offer(up, considered.basket, policy) for up in considered.upsells.chosen]
     if upsells:
         refused += superseded(considered, views)
-    draft = Draft(considered, upsells, [], refused)
-    room = wanted - len(upsells)
+    room, again = wanted - len(upsells), NOTHING_DUE
+    if considered.shopper is not None and room > 0:
+        again = choose_again(considered, {offer.sku for offer in upsells}, room, views)
+        refused += again.refused
+        room -= len(again.chosen)
+    draft = Draft(considered, upsells, [], refused, again)
     if room > 0:
         gap = gap_to_threshold(considered) if policy.thresholds else 0
         _pick(draft, room + LOOK_FURTHER if gap else room, ranked, views)
         if gap:
             draft.picked[:] = lifted(draft.picked, room, gap, considered.basket.currency, views)
-    if not upsells and not draft.picked:
+    if not upsells and not draft.picked and not again.chosen:
         refused += _silence(considered, {entry.sku for entry in refused}, views)
     del refused[policy.max_suppressed :]
     return draft
@@ -84,14 +90,18 @@ def _pick(draft: Draft, most: int, ranked: Iterable[Ranked], views: Views) -> No
     ranges = [goods.range_number(product.range_id or "") for product in draft.considered.ranged]
     shelves: list[int] = []
     upsold = {offer.sku for offer in draft.upsells}
-    facts, floor = goods.facts, policy.min_score
+    facts, floor, again = goods.facts, policy.min_score, draft.again.items
+    for rhythm in draft.again.chosen:
+        _, shelf, of_range = facts[rhythm.item]
+        shelves.append(shelf)
+        ranges.append(of_range)
     code: str | None
     for candidate in ranked:
         item, _, score = candidate
         sale, shelf, of_range = facts[item]
         if item in cart:
             code = IN_CART
-        elif upsold and views.skus[item] in upsold:
+        elif (upsold and views.skus[item] in upsold) or (again and item in again):
             continue
         elif score <= floor:
             code = BELOW_CONFIDENCE
@@ -102,7 +112,7 @@ def _pick(draft: Draft, most: int, ranked: Iterable[Ranked], views: Views) -> No
         if code is None:
             if of_range and of_range in ranges:
                 code = SAME_RANGE
-            elif shelf and len(picked) >= cap and shelves.count(shelf) >= cap:
+            elif shelf and len(shelves) >= cap and shelves.count(shelf) >= cap:
                 code = CATEGORY_CAP
         if code is None:
             picked.append(candidate)
@@ -127,9 +137,18 @@ def finish(draft: Draft, reasons: Iterator[Reason], views: Views) -> Decision:
         title, price = (None, None) if product is None else (product.title, product.price)
         ident = f"{suggestion}-{token_of(item, sku)}"
         offers.append(Offer(ident, "cross_sell", sku, score, reason, title, price))
+    if draft.again.chosen:
+        offers = _with_due(draft, offers, views)
     if draft.considered.policy.thresholds:
         name_lift(draft.considered, offers)
     return Decision(offers, draft.refused)
+
+
+def _with_due(draft: Draft, offers: list[Offer], views: Views) -> list[Offer]:
+    """The offers with what is due behind the upsells and the pinned ones."""
+    due = [again_offer(rhythm, draft.considered, views) for rhythm in draft.again.chosen]
+    at = sum(offer.kind == "upsell" or offer.reason.code == "PINNED" for offer in offers)
+    return [*offers[:at], *due, *offers[at:]]
 
 
 def _upsell_offer(up: Upsell, basket: Basket, policy: Policy) -> Offer:

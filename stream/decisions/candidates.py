@@ -12,7 +12,7 @@ from stream.decisions.model import Basket, Product
 from stream.decisions.neighbours import MOST_WEIGHT, ORDERS, PINNED, NeighbourRow, told_row
 from stream.decisions.policy import Pin, Policy
 from stream.decisions.upsell import NO_UPSELLS, Upsells, choose_upsells, line_prices
-from stream.decisions.views import Views
+from stream.decisions.views import Shopper, Views
 from stream.events import Suppressed
 
 SUPERSEDED_KEPT = 3
@@ -23,10 +23,10 @@ class Considered(Struct, frozen=True, gc=False):
     """A basket ready to be scored, as of `at_ms` and under the policy as its channel and tier see it.
 
     `prices` are its distinct SKUs with their prices, `cart` their dense indices, `ranged` the products among
-    them that stand in a range. `rows` are those of the lines by SKU, with each offered rung in the place of
-    the line it replaces: cross-sells are those of the basket that the upsell makes. A rung that is too new to
-    speak for itself is lent the co-purchases of that line, though not the complements the catalogue names for
-    it alone.
+    them that stand in a range, `shopper` what is known of whose basket it is. `rows` are those of the lines by
+    SKU, with each offered rung in the place of the line it replaces: cross-sells are those of the basket that
+    the upsell makes. A rung that is too new to speak for itself is lent the co-purchases of that line, though
+    not the complements the catalogue names for it alone.
     """
 
     basket: Basket
@@ -37,6 +37,7 @@ class Considered(Struct, frozen=True, gc=False):
     ranged: list[Product]
     rows: list[NeighbourRow]
     upsells: Upsells
+    shopper: Shopper | None = None
 
 
 def consider(basket: Basket, views: Views, policy: Policy, now_ms: int) -> Considered:
@@ -55,7 +56,12 @@ def consider(basket: Basket, views: Views, policy: Policy, now_ms: int) -> Consi
         rows = [row for line in lines for row in line.rows]
     if policy.pins:
         rows += pinned_rows(policy.pins, prices, views.pins)
-    return Considered(basket, policy, at_ms, prices, cart, ranged, rows, upsells)
+    shopper = views.shoppers.get(basket.customer) if basket.customer is not None else None
+    if shopper is not None and shopper.own is not None:
+        rows.append(shopper.own)
+    if views.popular and (popular := views.popular.get((basket.channel, basket.tier))) is not None:
+        rows.append(popular)
+    return Considered(basket, policy, at_ms, prices, cart, ranged, rows, upsells, shopper)
 
 
 def _rows(
@@ -98,7 +104,9 @@ def rungs_above(lines: Iterable[Product], ladders: Mapping[str, Ladder]) -> list
 def _is_known(sku: str, views: Views, policy: Policy) -> bool:
     """Whether a rung was ordered often enough for its own co-purchases to be told apart from its range's."""
     line = views.lines.get(sku)
-    return line is not None and any(row.orders >= policy.known_orders for row in line.rows)
+    return line is not None and any(
+        row.orders >= policy.known_orders for row in line.rows if row.source == ORDERS
+    )
 
 
 def superseded(considered: Considered, views: Views) -> list[Suppressed]:
@@ -110,6 +118,8 @@ def superseded(considered: Considered, views: Views) -> list[Suppressed]:
     lost: dict[int, float] = {}
     for up in chosen:
         for row in lines[up.held.sku].rows:
+            if row.source < ORDERS:
+                continue
             for item, weight in row.weights().items():
                 if item not in spoken_for:
                     lost[item] = lost.get(item, 0.0) + weight

@@ -11,17 +11,18 @@ from stream.decisions.neighbours import FRACTION, ORDERS
 from stream.decisions.scoring import Integers, Scored
 
 SILENT = -1
-"""In the place of a row's number: no learned row holds the item."""
+"""In the place of a row's number: no learned row speaks for the item. Also in the place of a source."""
 
 _UNHEARD = np.iinfo(np.int64).min
 
 
 class Evidence(NamedTuple):
-    """For each pick in order: the number of the row that gives the reason and how much it weighs the item,
+    """For each pick in order: the number of the row that gives the reason, how much it weighs the item and its count,
     and the number of the learned row that weighs it most with the orders that held both."""
 
     speaker: list[int]
     weight: list[float]
+    counted: list[int]
     learned: list[int]
     together: list[int]
 
@@ -29,11 +30,11 @@ class Evidence(NamedTuple):
 def evidence(scored: Scored, candidates: Sequence[int]) -> Evidence:
     """The evidence for picked candidates of `scored`.
 
-    The reason is given by the greatest source that speaks for an item, and there by the row that weighs it
-    most; of rows that weigh it the same, by the first one (by SKU).
+    The reason is given by the greatest source that speaks for an item (not against it, unless all do), and there by
+    the row that weighs it most; of rows that weigh it the same, by the first one (by SKU).
     """
     if not candidates:
-        return Evidence([], [], [], [])
+        return Evidence([], [], [], [], [])
     picked = np.array(candidates)
     lengths = scored.starts[picked + 1] - scored.starts[picked]
     ends = np.cumsum(lengths)
@@ -42,17 +43,19 @@ def evidence(scored: Scored, candidates: Sequence[int]) -> Evidence:
     elements = scored.elements[np.arange(ends[-1]) + (scored.starts[picked] - starts)[pick]]
     rows = np.searchsorted(scored.row_bounds, elements, side="right") - 1
     weights = scored.weights[elements]
-    if not scored.any_told:
+    if not scored.mixed:
         loudest = _loudest(weights, starts, pick)
         speaker = rows[loudest].tolist()
-        return Evidence(speaker, [0.0] * len(picked), speaker, scored.counts[elements[loudest]].tolist())
-    source = np.array([row.source for row in scored.rows])[rows]
+        together = scored.counts[elements[loudest]].tolist()
+        return Evidence(speaker, [0.0] * len(picked), together, speaker, together)
+    source = np.where(weights > 0, np.array([row.source for row in scored.rows])[rows], SILENT)
     greatest = np.maximum.reduceat(source, starts)
     speaking = _loudest(np.where(source == greatest[pick], weights, _UNHEARD), starts, pick)
     by_orders = _loudest(np.where(source == ORDERS, weights, _UNHEARD), starts, pick)
     return Evidence(
         rows[speaking].tolist(),
         (weights[speaking] / FRACTION).tolist(),
+        scored.counts[elements[speaking]].tolist(),
         np.where(by_orders < 0, SILENT, rows[by_orders]).tolist(),
         scored.counts[elements[by_orders]].tolist(),
     )

@@ -14,7 +14,7 @@ from stream.decisions.arrange import arrange
 from stream.decisions.candidates import Considered, consider
 from stream.decisions.decide import decide_batch
 from stream.decisions.model import Basket, Decision
-from stream.decisions.neighbours import FRACTION, NeighbourRow
+from stream.decisions.neighbours import FRACTION, NOBODY, NeighbourRow
 from stream.decisions.policy import Policy
 from stream.decisions.scoring import Ranking, Scored, score
 from stream.decisions.views import Views
@@ -23,14 +23,17 @@ OFFERED: Final = "OFFERED"
 NO_ROOM: Final = "NO_ROOM"
 """Nothing speaks against the candidate, but the decision was full before its turn came."""
 
-SOURCES: Final = ("orders", "catalogue", "pinned")
+SOURCES: Final = ("popular", "category", "orders", "own", "catalogue", "pinned")
 """Who speaks in a row, by `NeighbourRow.source`."""
 
 _ALL: Final = 1_000
 
 
 class Voice(Struct, frozen=True):
-    """What one line adds to a candidate's score: `together` of the line's `orders` held both."""
+    """What one line adds to a candidate's score: `together` of the line's `orders` held both.
+
+    Where no line speaks (popularity, the customer's own orders) `sku` is empty and `together` counts the candidate.
+    """
 
     sku: str
     source: str
@@ -98,7 +101,8 @@ def _voices(scored: Scored, candidate: int, views: Views) -> list[Voice]:
 
 
 def _voice(row: NeighbourRow, weight: int, together: int, views: Views) -> Voice:
-    return Voice(views.skus[row.item], SOURCES[row.source], round(weight / FRACTION, 9), together, row.orders)
+    sku = "" if row.item == NOBODY else views.skus[row.item]
+    return Voice(sku, SOURCES[row.source], round(weight / FRACTION, 9), together, row.orders)
 
 
 def _rungs(considered: Considered, fates: dict[str, str]) -> list[RungSeen]:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from stream.decisions.evidence import Evidence
 from stream.decisions.ladder import features_gained, features_lost
-from stream.decisions.neighbours import PINNED, NeighbourRow
+from stream.decisions.neighbours import CATALOGUE, CATEGORY, OWN, PINNED, POPULAR, NeighbourRow
+from stream.decisions.rhythm import Rhythm
 from stream.decisions.upsell import Upsell
 from stream.decisions.views import Views
+from stream.decisions.window import DAY_MS
 from stream.events import Reason
 
 NAMES_SHOWN = 10
@@ -57,14 +59,15 @@ def amount(minor: int, currency: str) -> str:
 def why_cross_sells(found: Evidence, rows: Sequence[NeighbourRow], views: Views) -> list[Reason]:
     """A reason for each pick that evidence was found for.
 
-    A product the shop pinned is PINNED and a complement that is named a COMPLEMENT, with the co-purchase numbers
-    beside it where there are any; everything else is a CO_PURCHASE of the strongest line.
+    A product the shop pinned is PINNED, a complement that is named a COMPLEMENT and what the customer bought before
+    BOUGHT_BEFORE, with the co-purchase numbers beside it where there are any. Else it is a CO_PURCHASE of the strongest
+    line; where no line speaks for it a CATEGORY_PAIR or, claiming nothing but that, POPULAR.
     """
     return [
-        _co_purchase(rows[speaker], together, views)
+        _co_purchase(rows[speaker], counted, views)
         if speaker == learned
-        else _told(rows[speaker], weight, None if learned < 0 else rows[learned], together, views)
-        for speaker, weight, learned, together in zip(*found, strict=True)
+        else _other(rows[speaker], weight, counted, None if learned < 0 else rows[learned], together, views)
+        for speaker, weight, counted, learned, together in zip(*found, strict=True)
     ]
 
 
@@ -79,22 +82,84 @@ def _co_purchase(row: NeighbourRow, together: int, views: Views) -> Reason:
     )
 
 
-def _told(
-    row: NeighbourRow, weight: float, learned: NeighbourRow | None, together: int, views: Views
+def _other(
+    row: NeighbourRow, weight: float, counted: int, learned: NeighbourRow | None, together: int, views: Views
 ) -> Reason:
-    """The reason that the catalogue or the shop gives, and what the orders say beside it."""
-    evidence: dict[str, int | float | str] = {}
-    if row.source == PINNED:
-        text = "Chosen by the shop"
-    else:
-        sku, product = views.skus[row.item], views.assortment.products[row.item]
-        evidence = {"sku": sku, "weight": weight}
-        text = f"Goes with {sku if product is None or product.title is None else product.title}"
-    if learned is not None:
-        counted = _co_purchase(learned, together, views)
-        evidence |= {f"co_purchase_{name}": value for name, value in counted.evidence.items()}
-        text = f"{text}; {counted.text}"
-    return Reason("PINNED" if row.source == PINNED else "COMPLEMENT", evidence, text)
+    """The reason that something else than co-purchases gives, and what those say beside it."""
+    reason = _REASONS[row.source](row, weight, counted, views)
+    if learned is None:
+        return reason
+    beside = _co_purchase(learned, together, views)
+    numbers = {f"co_purchase_{name}": value for name, value in beside.evidence.items()}
+    return Reason(reason.code, reason.evidence | numbers, f"{reason.text}; {beside.text}")
+
+
+def _pinned(_row: NeighbourRow, _weight: float, _counted: int, _views: Views) -> Reason:
+    return Reason("PINNED", {}, "Chosen by the shop")
+
+
+def _complement(row: NeighbourRow, weight: float, _counted: int, views: Views) -> Reason:
+    sku, product = views.skus[row.item], views.assortment.products[row.item]
+    title = sku if product is None or product.title is None else product.title
+    return Reason("COMPLEMENT", {"sku": sku, "weight": weight}, f"Goes with {title}")
+
+
+def _bought_before(_row: NeighbourRow, _weight: float, counted: int, _views: Views) -> Reason:
+    times = "once" if counted == 1 else f"{counted} times"
+    return Reason("BOUGHT_BEFORE", {"times": counted}, f"Bought {times} by this customer")
+
+
+def _category_pair(row: NeighbourRow, _weight: float, counted: int, views: Views) -> Reason:
+    product = views.assortment.products[row.item]
+    own = product.category[-1] if product is not None and product.category else ""
+    evidence: dict[str, int | float | str] = {
+        "sku": views.skus[row.item],
+        "category": own,
+        "goes_with": row.about,
+        "together": counted,
+        "orders": row.orders,
+        "window_days": views.window_days,
+    }
+    of = f"{counted} of {row.orders} orders with something of {own}"
+    return Reason(
+        "CATEGORY_PAIR", evidence, f"{of} in {views.window_days} days also had something of {row.about}"
+    )
+
+
+def _popular(row: NeighbourRow, _weight: float, counted: int, views: Views) -> Reason:
+    evidence: dict[str, int | float | str] = {
+        "segment": row.about,
+        "orders": counted,
+        "of_orders": row.orders,
+        "window_days": views.window_days,
+    }
+    return Reason(
+        "POPULAR",
+        evidence,
+        f"{counted} of {row.orders} orders in {views.window_days} days had this ({row.about})",
+    )
+
+
+_REASONS: dict[int, Callable[[NeighbourRow, float, int, Views], Reason]] = {
+    POPULAR: _popular,
+    CATEGORY: _category_pair,
+    OWN: _bought_before,
+    CATALOGUE: _complement,
+    PINNED: _pinned,
+}
+
+
+def why_again(rhythm: Rhythm, at_ms: int) -> Reason:
+    """What the customer's own rhythm says of a product that is due."""
+    every, ago = round(rhythm.every_ms / DAY_MS, 1), round((at_ms - rhythm.last_ms) / DAY_MS, 1)
+    evidence: dict[str, int | float | str] = {
+        "times": rhythm.times,
+        "every_days": every,
+        "last_days_ago": ago,
+    }
+    return Reason(
+        "BUY_AGAIN", evidence, f"Bought {rhythm.times} times, every {every:g} d, last {ago:g} d ago"
+    )
 
 
 def why_threshold(reason: Reason, missing: int, threshold: int, currency: str) -> Reason:

@@ -30,6 +30,7 @@ class Basket(Struct, frozen=True, gc=False, kw_only=True):
     factor of an upsell (1.2 is 20 % dearer); money is in minor units of `currency`. `at_ms` is the moment the
     basket is judged at, for a batch whose baskets have each their own; None is the batch's. `viewing` is the SKU
     of a line that is only looked at so far: it counts as the others do, and its upsell stands before theirs.
+    `customer` is whose basket it is, where that is known.
     """
 
     suggestion_id: str
@@ -46,6 +47,7 @@ class Basket(Struct, frozen=True, gc=False, kw_only=True):
     timing: Timing = "in_basket"
     at_ms: int | None = None
     viewing: str | None = None
+    customer: str | None = None
 
 
 class Product(Struct, frozen=True, gc=False, kw_only=True):

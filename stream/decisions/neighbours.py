@@ -26,8 +26,12 @@ FRACTION: Final = 2**30
 MOST_WEIGHT: Final = 127
 """Larger weights count as this one."""
 
-ORDERS, CATALOGUE, PINNED = range(3)
-"""Who speaks in a row; of several that speak for a product, the greatest gives the reason."""
+POPULAR, CATEGORY, ORDERS, OWN, CATALOGUE, PINNED = range(6)
+"""Who speaks in a row: what is ordered most, categories that go together, co-purchases, the customer's own orders,
+what is named as a complement, a pin. Of several that speak for a product, the greatest gives the reason."""
+
+NOBODY: Final = -1
+"""In the place of a line's dense index: the row is not a line's."""
 
 REFUSED_KEPT: Final = 3
 """Partners under the floors that a row remembers, to be able to say why there is no offer."""
@@ -46,7 +50,8 @@ class NeighbourRow(Struct, frozen=True, gc=False):
 
     `keys` are their dense indices (int32), `values` the pairs (weight in `FRACTION`s, count) of int64, both in
     native byte order; `orders` is the SKU's own order count. `source` says who speaks: for the catalogue and
-    for pins counts are 0.
+    for pins counts are 0. `about` names what speaks where it is no SKU: the customers that `POPULAR` counted the
+    orders of, the category of the candidates of a `CATEGORY` row.
     """
 
     item: int
@@ -55,6 +60,7 @@ class NeighbourRow(Struct, frozen=True, gc=False):
     orders: int = 0
     refused: tuple[Refused, ...] = ()
     source: int = ORDERS
+    about: str = ""
 
     def candidates(self) -> list[int]:
         """Dense indices of the candidates."""

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from hashlib import blake2b
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import msgspec
 from msgspec import Meta, Struct
@@ -25,6 +25,7 @@ Cap = Annotated[int, Meta(ge=1, le=1_000)]
 Step = Annotated[float, Meta(ge=1.0, le=100.0)]
 Boost = Annotated[float, Meta(gt=0.0, le=100.0)]
 Share = Annotated[float, Meta(ge=0.0, le=1.0)]
+Fallback = Literal["measured", "popular", "none"]
 
 
 class Pin(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
@@ -123,6 +124,19 @@ class Policy(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
 
     complements: Annotated[tuple[Companion, ...], Meta(max_length=100_000)] = ()
     """What goes with what, by hand."""
+
+    fallback: Fallback = "measured"
+    """When what is ordered most may be offered without any association: where a scorer that gives it a say was measured
+    to serve this shop best (`measured`), always (`popular`), or never (`none`)."""
+
+    max_buy_again: Offers = 1
+    """Offers in a decision of what the customer buys in a rhythm of their own."""
+
+    buy_again_from: Share = 0.75
+    """Share of the customer's interval after which a product is due, so before it is expected."""
+
+    buy_again_until: Annotated[float, Meta(ge=1.0, le=10.0)] = 2.0
+    """Intervals after which the rhythm is taken to be over."""
 
     thresholds: dict[Currency, Money] = {}
     """Basket values from which there is a benefit (free delivery), in minor units by currency."""

@@ -36,7 +36,7 @@ FITS: Final = {"precision-20": Fit(20, 0), "dropout-20": Fit(20, 0.33), "precisi
 OWN_PRIOR: Final = 2.0
 """Purchases of an item at which a customer's own frequency has half its say."""
 
-_FILL: Final = 1e-5
+FILL: Final = 1e-5
 """Weight of popularity that never beats an association, and orders candidates that have none."""
 
 
@@ -49,7 +49,7 @@ class Scorer(Struct, frozen=True, gc=False):
     name: str
     weights: str
     exponent: float = 0.0
-    popular: float = _FILL
+    popular: float = FILL
     own: float = 0.0
     beside: float = 0.0
 
@@ -87,15 +87,17 @@ def line_weights(scorer: Scorer, weights: Floats, orders: Integers) -> Integers:
     return whole(weights if scorer.exponent == 0.0 else weights * np.power(orders + 1.0, scorer.exponent))
 
 
-def popular_weights(scorer: Scorer, orders: Integers, total: int) -> Integers:
-    """What the shop as a whole adds to the scores of its most ordered items."""
+def popular_weights(scorer: Scorer, orders: Integers, total: int, boosts: Floats | float = 1.0) -> Integers:
+    """What the shop as a whole adds to the scores of its most ordered items. `boosts` are the policy's factors."""
     share = np.asarray((orders + 1.0) / (total + 1.0), np.float64)
-    return whole(scorer.popular * _scale(scorer, total) * share)
+    return whole(scorer.popular * _scale(scorer, total) * share * boosts)
 
 
-def own_weights(scorer: Scorer, bought: Integers, total: int) -> Integers:
+def own_weights(
+    scorer: Scorer, bought: Integers | Floats, total: int, boosts: Floats | float = 1.0
+) -> Integers:
     """What the customer's history adds to the scores of what they bought, by how many of their orders held it."""
-    return whole(scorer.own * _scale(scorer, total) * (bought / (bought + OWN_PRIOR)))
+    return whole(scorer.own * _scale(scorer, total) * (bought / (bought + OWN_PRIOR)) * boosts)
 
 
 def _scale(scorer: Scorer, total: int) -> float:

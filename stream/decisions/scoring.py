@@ -20,7 +20,7 @@ import numpy as np
 import numpy.typing as npt
 
 from stream.decisions.candidates import Considered
-from stream.decisions.neighbours import FRACTION, NeighbourRow
+from stream.decisions.neighbours import FRACTION, ORDERS, NeighbourRow
 from stream.decisions.views import Views
 
 Integers = npt.NDArray[np.int64]
@@ -68,11 +68,12 @@ class Scored(NamedTuple):
 
     Element e is one weight of one row: row r has the elements `row_bounds[r]:row_bounds[r + 1]` of `weights`
     and `counts`. The candidates of basket b are at `bounds[b]:bounds[b + 1]` of `items` and `scores`; the
-    elements that make up candidate c are `elements[starts[c]:starts[c + 1]]`, in the order of the rows.
+    elements that make up candidate c are `elements[starts[c]:starts[c + 1]]`, in the order of the rows. `mixed`: others
+    than co-purchases speak, too.
     """
 
     rows: Sequence[NeighbourRow]
-    any_told: bool
+    mixed: bool
     row_bounds: Integers
     weights: Integers
     counts: Integers
@@ -113,8 +114,8 @@ def score(baskets: Sequence[Sequence[NeighbourRow]]) -> Scored:
     bounds = np.searchsorted(candidates, np.arange(len(baskets) + 1, dtype=np.int64) << _ITEM_BITS)
     items = candidates & ((1 << _ITEM_BITS) - 1)
     ends = np.append(starts, len(packed))
-    any_told = any(row.source for row in rows)
-    return Scored(rows, any_told, row_bounds, weights, counts, elements, ends, items, scores, bounds)
+    mixed = any(row.source != ORDERS for row in rows)
+    return Scored(rows, mixed, row_bounds, weights, counts, elements, ends, items, scores, bounds)
 
 
 def _bounds(lengths: Iterable[int]) -> Integers:

@@ -11,7 +11,8 @@ What has to be in a view:
   (`complements.complement_row`);
 - for each product in the catalogue among the lines and the partners of their rows: the product;
 - for a line's product with a range: the ladder (`ladder.Ladder`);
-- for each rung that `candidates.rungs_above` answers: what a line has.
+- for each rung that `candidates.rungs_above` answers: what a line has;
+- for each customer who bought before: their `Shopper`, and the products in it.
 
 What is missing is taken as unknown, never guessed.
 """
@@ -27,6 +28,7 @@ from stream.decisions.ladder import Ladder
 from stream.decisions.model import Product
 from stream.decisions.neighbours import NeighbourRow
 from stream.decisions.policy import Policy
+from stream.decisions.rhythm import Rhythm
 
 
 class LineView(Struct, frozen=True, gc=False):
@@ -46,12 +48,20 @@ def line_view(
     return LineView(item, rows, product if product is not None and product.range_id is not None else None)
 
 
+class Shopper(Struct, frozen=True, gc=False):
+    """What a customer's own orders say: a row of what they bought, and what they buy in a rhythm."""
+
+    own: NeighbourRow | None = None
+    rhythms: tuple[Rhythm, ...] = ()
+
+
 class Views(Struct, frozen=True, gc=False, kw_only=True):
     """References to what was read; making one copies nothing.
 
     `lines` are by SKU. `skus` and the `assortment` are by dense index (a SKU that is not in the catalogue is
     still offerable, without title and price); `ladders` are by range id. `pins` numbers the SKUs that the
-    policy pins. `policy` is the one that rows and ladders were made under.
+    policy pins. `policy` is the one that rows and ladders were made under. `shoppers` are by customer; `popular` holds
+    by (channel, tier) the row of what is ordered most, none where it is no reason.
     """
 
     lines: Mapping[str, LineView]
@@ -59,5 +69,7 @@ class Views(Struct, frozen=True, gc=False, kw_only=True):
     assortment: Assortment
     ladders: Mapping[str, Ladder] = {}
     pins: Mapping[str, int] = {}
+    shoppers: Mapping[str, Shopper] = {}
+    popular: Mapping[tuple[str, str], NeighbourRow] = {}
     policy: Policy = Policy()
     window_days: int = 90

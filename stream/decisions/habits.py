@@ -1,0 +1,73 @@
+"""Habits: what a customer's own purchases say, by product: how often, how often of late, and in what rhythm."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+from msgspec import Struct
+
+from stream.decisions.neighbours import NOBODY, OWN, NeighbourRow
+from stream.decisions.rhythm import Rhythm, rhythm_of
+from stream.decisions.scorers import Scorer, own_weights
+from stream.decisions.window import DAY_MS
+
+Integers = npt.NDArray[np.int64]
+Floats = npt.NDArray[np.float64]
+
+HALF_LIFE_DAYS: Final = 180
+"""Days before the customer's last purchase at which a purchase counts half."""
+
+
+class Habits(Struct, frozen=True):
+    """`items` by dense index, bought in `times` orders each; `frequency` is the same, older purchases counting less.
+
+    Frequencies are of the customer's last purchase on, so that they change with the purchases alone.
+    """
+
+    items: Integers
+    times: Integers
+    frequency: Floats
+    rhythms: tuple[Rhythm, ...] = ()
+
+
+def habits_of(items: Sequence[int], panes: Sequence[int], pane_ms: int) -> Habits:
+    """The habits of a customer who bought these items (dense indices) in these panes, an entry an order and item."""
+    if not items:
+        return Habits(np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros(0))
+    bought: dict[int, list[int]] = {}
+    for item, pane in sorted(zip(items, panes, strict=True)):
+        bought.setdefault(item, []).append(pane)
+    last, half_life = max(panes), HALF_LIFE_DAYS * DAY_MS / pane_ms
+    distinct, places = np.unique(np.array(items, np.int64), return_inverse=True)
+    weights = np.exp2((np.array(panes, np.int64) - last) / half_life)
+    rhythms = (rhythm_of(item, when, pane_ms) for item, when in bought.items() if len(when) > 1)
+    return Habits(
+        distinct,
+        np.bincount(places).astype(np.int64),
+        np.bincount(places, weights).astype(np.float64),
+        tuple(rhythm for rhythm in rhythms if rhythm is not None),
+    )
+
+
+def own_rows(
+    scorer: Scorer, habits: Sequence[Habits], total: int, boosts: Sequence[Floats] | None = None
+) -> list[NeighbourRow]:
+    """The row of each customer's habits under a scorer, with `total` orders in the window.
+
+    `boosts` are the policy's factors, by place in the items of each.
+    """
+    if not habits:
+        return []
+    bounds = np.cumsum([0, *(len(each.items) for each in habits)])
+    keys = np.concatenate([each.items for each in habits]).astype(np.int32).tobytes()
+    frequency = np.concatenate([each.frequency for each in habits])
+    factors = 1.0 if boosts is None else np.concatenate(boosts)
+    weights = own_weights(scorer, frequency, total, factors)
+    values = np.column_stack((weights, np.concatenate([each.times for each in habits]))).tobytes()
+    return [
+        NeighbourRow(NOBODY, keys[4 * a : 4 * b], values[16 * a : 16 * b], source=OWN)
+        for a, b in zip(bounds[:-1].tolist(), bounds[1:].tolist(), strict=True)
+    ]
