@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -133,17 +133,30 @@ class SentinelGroup:
 
 @asynccontextmanager
 async def sentinel_group(
-    *, replicas: int = 1, sentinels: int = 3, lines: Sequence[str] = (), down_after_ms: int = 800
+    *,
+    replicas: int = 1,
+    sentinels: int = 3,
+    lines: Sequence[str] = (),
+    down_after_ms: int = 800,
+    behind: Callable[[int], int] = lambda port: port,
 ) -> AsyncIterator[SentinelGroup]:
-    """A primary, its replicas and sentinels that fail over after `down_after_ms`; `lines` go to the data nodes."""
+    """A primary, its replicas and sentinels that fail over after `down_after_ms`; `lines` go to the data nodes.
+
+    `behind` is given the port of the primary and says at which one everybody else finds it: that of a proxy.
+    """
     with scratch_folder("sentinels") as folder:
         ports = free_ports(1 + replicas + sentinels)
         data, watch = ports[: 1 + replicas], ports[1 + replicas :]
+        known = behind(data[0])
         nodes = [
             redis_node(
                 folder / f"node-{port}",
                 port,
-                [*lines, "repl-diskless-sync-delay 0", *([f"replicaof 127.0.0.1 {data[0]}"] if i else [])],
+                [
+                    *lines,
+                    "repl-diskless-sync-delay 0",
+                    f"replicaof 127.0.0.1 {known}" if i else f"replica-announce-port {known}",
+                ],
             )
             for i, port in enumerate(data)
         ]
@@ -152,7 +165,7 @@ async def sentinel_group(
                 folder / f"sentinel-{port}",
                 port,
                 [
-                    f"sentinel monitor {SERVICE} 127.0.0.1 {data[0]} {sentinels // 2 + 1}",
+                    f"sentinel monitor {SERVICE} 127.0.0.1 {known} {sentinels // 2 + 1}",
                     f"sentinel down-after-milliseconds {SERVICE} {down_after_ms}",
                     f"sentinel failover-timeout {SERVICE} 4000",
                 ],

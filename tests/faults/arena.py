@@ -11,6 +11,7 @@ import uuid
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, suppress
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -78,6 +79,8 @@ class Arena:
     """fence, claim or epoch: the workers run with that part broken."""
     long: bool = False
     """Whether rows that take minutes take the whole of them."""
+    began: datetime | None = None
+    """The time the events speak of; a round that is replayed has that of the first one, any other one its own."""
     measured: dict[str, Any] = field(default_factory=dict)
     workers: list[WorkerProcess] = field(default_factory=list)
     duplicates_allowed: int = 0
@@ -88,9 +91,10 @@ class Arena:
     def __post_init__(self) -> None:
         self.dice = random.Random(f"{self.seed}/{self.row}/{self.name}/{self.round_number}")
         self.history = History(self.folder / "history.jsonl")
-        self.log = Load(random.Random(self.dice.random()), now_to_the_second())
+        self.log = Load(random.Random(self.dice.random()), self.began or now_to_the_second())
         facts = {"seed": self.seed, "row": self.row, "round": self.round_number, "test": self.name}
-        self.history.note("round", **facts, began=str(self.log.began), sabotage=self.sabotage)
+        switches = {"sabotage": self.sabotage, "long": self.long}
+        self.history.note("round", **facts, began=str(self.log.began), **switches)
         self.prefix = f"f{uuid.uuid4().hex[:10]}-"
         self._stack = AsyncExitStack()
 

@@ -28,6 +28,7 @@ async def arena(
         tmp_path,
         option.sabotage,
         option.long,
+        began=getattr(option, "replay_began", None),
     )
     request.node.stash[MEASURED] = made.measured
     try:

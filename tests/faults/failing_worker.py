@@ -4,6 +4,7 @@
 |---|---|
 | `FAULTS_FAILPOINT=<step>:<before|after>:<passage>` | act there (`tests/faults/failpoints.py`) |
 | `FAULTS_ACTION=exit|pause` | end on the spot (default), or stand still until SIGCONT |
+| `FAULTS_TOPIC=<name>` | count passages of `ack` by batches of this topic only |
 | `FAULTS_CANCEL=<seed>:<share>:<points>` | cancel a share of the attempts at batches at an await point |
 | `FAULTS_LAYOUT=<number>` | be a program of another layout version |
 | `FAULTS_CLOCK_S=<seconds>` | the process's clock is so far ahead, or behind where negative |
@@ -27,7 +28,8 @@ from tests.faults.sabotage import sabotage
 def switch() -> None:
     """Do to this process what its environment asks for."""
     if failpoint := os.environ.get("FAULTS_FAILPOINT"):
-        Failpoints(Failpoint.parse(failpoint), os.environ.get("FAULTS_ACTION", "exit")).install()
+        action, topic = os.environ.get("FAULTS_ACTION", "exit"), os.environ.get("FAULTS_TOPIC", "")
+        Failpoints(Failpoint.parse(failpoint), action, topic).install()
     if cancel := os.environ.get("FAULTS_CANCEL"):
         seed, share, points = cancel.split(":")
         cancel_batches(int(seed), float(share), int(points))

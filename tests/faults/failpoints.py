@@ -25,7 +25,7 @@ import os
 import signal
 import sys
 from collections import Counter
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
@@ -42,18 +42,32 @@ from stream.consumer_thread import KafkaThread
 from stream.publisher import Publisher
 from stream.tables.batch import FencedBatch
 from stream.tables.cluster_store import ClusterStore
+from stream.tables.fences import SUPERSEDED
 from stream.tables.order_log import OrderLog
 from stream.tables.orders import Orders
 from stream.tables.redis_store import RedisStore
 from stream.tables.returns import Returns
+from stream.tables.store import Script
 
 STEPS = ("decode", "claim", "send", "answer", "take", "amend", "produce", "flush", "ack", "commit")
 MOMENTS = ("before", "after")
 EXIT_CODE = 70
 REACHED = "failpoint reached"
+NOT_REFUSED = "written after the pause with an epoch from before it"
+"""What a worker that stood still says of each of its writes that Redis took although the epoch was an old one."""
+EPOCH_FIRST = ("apply", "move_fence")
+"""Scripts whose arguments begin with the partition and the epoch of its owner."""
 
-_counting: ContextVar[bool] = ContextVar("counting", default=False)
-"""Whether the Redis call under way holds scripts that count."""
+
+@dataclass
+class ScriptsUnderWay:
+    """One call of the store. `counts`: it holds scripts that count. `late`: it was sent after the pause."""
+
+    counts: bool
+    late: bool = False
+
+
+_under_way: ContextVar[ScriptsUnderWay | None] = ContextVar("under_way", default=None)
 
 
 class Failpoint(NamedTuple):
@@ -78,7 +92,13 @@ class Failpoints:
 
     chosen: Failpoint
     action: str
+    topic: str = ""
+    """How the topic's name ends whose batches' `ack` is meant; every topic's where it is empty."""
+    woken: bool = False
+    """Whether the process has stood still and goes on."""
     _passed: Counter[tuple[str, str]] = field(default_factory=Counter)
+    _old_epochs: set[tuple[Any, ...]] = field(default_factory=set)
+    """(partition, epoch) of what was written, or was to be, before the pause."""
 
     def pass_by(self, step: str, moment: str) -> None:
         """The worker is at this moment now."""
@@ -89,6 +109,7 @@ class Failpoints:
         sys.stderr.flush()
         if self.action == "pause":
             os.kill(os.getpid(), signal.SIGSTOP)
+            self.woken = True
         else:
             os._exit(EXIT_CODE)
 
@@ -99,7 +120,7 @@ class Failpoints:
         self._around_async(Orders, "_claim", "claim")
         self._around_async(Returns, "_take", "take")
         self._around_async(OrderLog, "amend", "amend")
-        self._around(RecordBatch, "finish", "ack")
+        self._around_finish()
         self._around_async(KafkaThread, "_commit", "commit")
         self._around_redis()
         self._around_produce()
@@ -115,6 +136,19 @@ class Failpoints:
             return result
 
         setattr(owner, name, around)
+
+    def _around_finish(self) -> None:
+        finish = RecordBatch.finish
+
+        def around(batch: RecordBatch) -> None:
+            meant = batch.topic.endswith(self.topic)
+            if meant:
+                self.pass_by("ack", "before")
+            finish(batch)
+            if meant:
+                self.pass_by("ack", "after")
+
+        setattr(RecordBatch, "finish", around)  # noqa: B010  mypy would not let us
 
     def _around_async(self, owner: Any, name: str, step: str, moments: tuple[str, ...] = MOMENTS) -> None:
         wrapped: Callable[..., Awaitable[Any]] = getattr(owner, name)
@@ -137,9 +171,13 @@ class Failpoints:
         send = connection.send_packed_command
 
         async def send_packed_command(conn: Any, command: Any, check_health: bool = True) -> None:
-            if not _counting.get():
+            call = _under_way.get()
+            if call is None or not call.counts:
+                if call is not None:
+                    call.late = self.woken
                 return await send(conn, command, check_health)
             self.pass_by("send", "before")
+            call.late = self.woken
             await send(conn, command, check_health)
             await _written(conn._writer)
             self.pass_by("send", "after")
@@ -152,16 +190,31 @@ class Failpoints:
         run = store.scripts
 
         async def scripts(this: Any, calls: Any) -> list[Any]:
-            token = _counting.set(counts := any(call.name == "apply" for call in calls))
+            under_way = ScriptsUnderWay(counts=any(call.name == "apply" for call in calls))
+            self._note_epochs(calls)
+            token = _under_way.set(under_way)
             try:
                 answers: list[Any] = await run(this, calls)
             finally:
-                _counting.reset(token)
-            if counts:
+                _under_way.reset(token)
+            if under_way.late:
+                self._tell_of_old_epochs(calls, answers)
+            if under_way.counts:
                 self.pass_by("answer", "before")
             return answers
 
         store.scripts = scripts
+
+    def _note_epochs(self, calls: Sequence[Script]) -> None:
+        if not self.woken and self.action == "pause":
+            self._old_epochs.update(_epoch_of(call) for call in calls if call.name in EPOCH_FIRST)
+
+    def _tell_of_old_epochs(self, calls: Sequence[Script], answers: Sequence[Any]) -> None:
+        """Whoever owns the partition by now has a newer epoch: only a refusal is right."""
+        for call, answer in zip(calls, answers, strict=True):
+            if call.name in EPOCH_FIRST and _epoch_of(call) in self._old_epochs and answer[0] != SUPERSEDED:
+                sys.stderr.write(f"{NOT_REFUSED}: {call.args[0]}, {call.name} answered {answer[0]}\n")
+                sys.stderr.flush()
 
     def _around_produce(self) -> None:
         self._around_async(aiokafka.AIOKafkaProducer, "send_batch", "produce", ("before",))
@@ -182,6 +235,10 @@ class Failpoints:
 
         AIOKafkaConnection.send = send
         AIOKafkaClient.send = confirmed
+
+
+def _epoch_of(call: Script) -> tuple[Any, ...]:
+    return tuple(call.args[:2])
 
 
 async def _written(writer: asyncio.StreamWriter) -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import random
 import re
+import subprocess
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +18,7 @@ from tests.faults.report import Round, rows_of, table
 ROUNDS = pytest.StashKey[list[Round]]()
 MEASURED = pytest.StashKey[dict[str, Any]]()
 FIXTURE = "arena"
+COMMIT = pytest.StashKey[str]()
 ROUND_ID = re.compile(r"round\d+")
 
 
@@ -35,12 +38,24 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     config.stash[ROUNDS] = []
+    config.stash[COMMIT] = commit_of(config.rootpath)
     if config.option.replay is not None:
         first = read_history(config.option.replay)[0]
-        config.option.seed, config.option.rows = first["seed"], str(first["row"])
+        config.option.seed = first["seed"]
+        config.option.sabotage, config.option.long = first["sabotage"], first["long"]
         config.option.replay_only = (first["test"], first["round"])
+        config.option.replay_began = datetime.fromisoformat(first["began"])
     if config.option.seed is None:
         config.option.seed = random.SystemRandom().randrange(1_000_000)
+
+
+def commit_of(folder: Path) -> str:
+    """The commit that is checked out in a folder, `-dirty` behind it when files differ; empty without git."""
+    ask = ["git", "-C", str(folder), "describe", "--always", "--dirty", "--exclude=*"]
+    try:
+        return subprocess.run(ask, capture_output=True, check=True, text=True, timeout=30).stdout.strip()
+    except (OSError, subprocess.SubprocessError):
+        return ""
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -64,11 +79,12 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 def _runs(config: pytest.Config, item: pytest.Item, chosen: set[int]) -> bool:
-    if FIXTURE not in getattr(item, "fixturenames", ()):
-        return not chosen or row_of(item) in chosen
+    played = FIXTURE in getattr(item, "fixturenames", ())
     only = getattr(config.option, "replay_only", None)
-    if only is not None and name_of(item) != only[0]:
-        return False
+    if only is not None:
+        return played and name_of(item) == only[0]
+    if not played:
+        return not chosen or row_of(item) in chosen
     if chosen:
         return row_of(item) in chosen
     return bool(config.option.all_rows) or item.get_closest_marker("rotation") is not None
@@ -107,6 +123,7 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) ->
                 measured=dict(measured),
                 error=" ".join(error.split())[:300],
                 rotation=item.get_closest_marker("rotation") is not None,
+                commit=item.config.stash[COMMIT],
             )
         )
         _write_report(item.config)

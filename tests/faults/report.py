@@ -25,6 +25,8 @@ class Round(NamedTuple):
     measured: dict[str, Any]
     error: str
     rotation: bool
+    commit: str = ""
+    """The commit of the code that ran, `-dirty` behind it when files differed from it."""
 
 
 class Row(NamedTuple):
@@ -41,8 +43,11 @@ class Row(NamedTuple):
 
     @property
     def seeds(self) -> str:
-        """The seeds of the runs these rounds come from."""
-        return ", ".join(str(seed) for seed in sorted({r.seed for r in self.rounds}))
+        """The seeds of the runs these rounds come from; those that follow each other as `first-last`."""
+        return ", ".join(
+            str(run[0]) if len(run) == 1 else f"{run[0]}-{run[-1]}"
+            for run in _runs({r.seed for r in self.rounds})
+        )
 
     def total(self, fact: str) -> int:
         """Sum of a measured number."""
@@ -51,6 +56,17 @@ class Row(NamedTuple):
     def most(self, fact: str) -> float:
         """Largest of a measured number."""
         return max((float(r.measured.get(fact, 0)) for r in self.rounds), default=0.0)
+
+
+def _runs(numbers: Iterable[int]) -> list[list[int]]:
+    """The numbers in order, each run of neighbours a list."""
+    runs: list[list[int]] = []
+    for number in sorted(numbers):
+        if runs and number == runs[-1][-1] + 1:
+            runs[-1].append(number)
+        else:
+            runs.append([number])
+    return runs
 
 
 BEGIN, END = "<!-- rows -->", "<!-- end of rows -->"
@@ -66,7 +82,7 @@ def rows_of(rounds: Iterable[Round]) -> list[Row]:
 
 
 def table(rows: Sequence[Row]) -> list[str]:
-    """A Markdown table with a line a test, then the sum, then what failed."""
+    """A Markdown table with a line a test, then the sum, the commits that ran, and what failed."""
     cells = [HEADS, *(_cells(row) for row in rows)]
     widths = [max(len(line[i]) for line in cells) for i in range(len(HEADS))]
     lines = [_line(cells[0], widths), _line(["-" * width for width in widths], widths)]
@@ -74,13 +90,28 @@ def table(rows: Sequence[Row]) -> list[str]:
     rounds, green = sum(len(row.rounds) for row in rows), sum(row.green for row in rows)
     matrix = len({row.row for row in rows if row.row})
     lines += ["", f"{green} of {rounds} rounds green, {matrix} rows of the matrix"]
+    lines += _commits(rows)
     for row in rows:
         for one in row.rounds:
             if not one.passed:
+                of = f", commit {one.commit}" if one.commit else ""
                 lines.append(
-                    f"red: row {one.row}, {one.test}, round {one.round}, seed {one.seed}: {one.error}"
+                    f"red: row {one.row}, {one.test}, round {one.round}, seed {one.seed}{of}: {one.error}"
                 )
     return lines
+
+
+def _commits(rows: Sequence[Row]) -> list[str]:
+    """How many rounds ran on which commit, in the order of the reports."""
+    ran: dict[str, list[bool]] = {}
+    for row in rows:
+        for one in row.rounds:
+            ran.setdefault(one.commit, []).append(one.passed)
+    return [
+        f"commit {commit}: {sum(passed)} of {len(passed)} rounds green"
+        for commit, passed in ran.items()
+        if commit
+    ]
 
 
 def _cells(row: Row) -> tuple[str, ...]:

@@ -46,3 +46,16 @@ def test_the_latest_report_of_a_test_stands_for_it(tmp_path: Path) -> None:
     first.write_text(json.dumps([one(1, "test_a", 1, False)._asdict(), one(2, "test_b", 1, True)._asdict()]))
     second.write_text(json.dumps([one(1, "test_a", 1, True)._asdict()]))
     assert [(r.test, r.passed) for r in latest([first, second])] == [("test_a", True), ("test_b", True)]
+
+
+def test_neighbouring_seeds_are_one_range_and_each_commit_has_its_sum(tmp_path: Path) -> None:
+    rounds = [one(1, "test_killed", 1, True)._replace(seed=seed, commit="abc1234") for seed in (9, 7, 8, 12)]
+    rounds.append(one(1, "test_killed", 1, False)._replace(commit="def5678"))
+    lines = table(rows_of(rounds))
+
+    assert [cell.strip() for cell in lines[2].strip("|").split("|")][4] == "7-9, 12"
+    assert lines[5:7] == [
+        "commit abc1234: 4 of 4 rounds green",
+        "commit def5678: 0 of 1 rounds green",
+    ]
+    assert lines[7] == "red: row 1, test_killed, round 1, seed 7, commit def5678: I1 does not hold"

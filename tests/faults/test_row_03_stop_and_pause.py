@@ -17,7 +17,7 @@ async def test_a_worker_told_to_stop_in_the_midst_of_its_work_leaves_nothing_to_
     arena: Arena,
 ) -> None:
     await arena.start(workers=1, max_batch=100)
-    arena.flow(orders=30, baskets=30, every_s=0.05, steps=300)
+    arena.flow(orders=20, baskets=20, every_s=0.05, steps=300)
     for _ in range(2):
         await arena.sleep(0.2, 2.0)
         stopped = arena.running()[0]

@@ -8,8 +8,9 @@ import re
 import pytest
 
 from tests.faults.arena import Arena
-from tests.faults.failpoints import REACHED
+from tests.faults.failpoints import NOT_REFUSED, REACHED
 from tests.faults.load import ORDERS
+from tests.faults.proof import SHOWN, Disproved
 from tests.faults.worker_process import PATIENCE_S, POLL_S, WorkerProcess
 
 
@@ -24,6 +25,23 @@ async def takes_all(worker: WorkerProcess, topic: str, partitions: int) -> None:
             await asyncio.sleep(POLL_S)
 
 
+async def refused(zombie: WorkerProcess, counted: str) -> None:
+    """Return once its tally tells of the refusal; fails as soon as one of its orders was written all the same."""
+    async with asyncio.timeout(PATIENCE_S):
+        while counted not in zombie.said():
+            nothing_was_written(zombie)
+            assert zombie.running, zombie.said()[-3000:]
+            await asyncio.sleep(POLL_S)
+    nothing_was_written(zombie)
+
+
+def nothing_was_written(zombie: WorkerProcess) -> None:
+    """No order of the zombie was written after the pause: the heir had taken every partition of orders by then."""
+    written = [line for line in zombie.said().splitlines() if NOT_REFUSED in line and ORDERS in line]
+    if written:
+        raise Disproved("the zombie was not refused:\n" + "\n".join(written[:SHOWN]))
+
+
 @pytest.mark.fault(4)
 @pytest.mark.parametrize(
     ("step", "counted"),
@@ -36,7 +54,9 @@ async def test_a_zombie_is_refused_and_counts_what_was_refused(arena: Arena, ste
     await arena.start(workers=0, max_batch=60)
     passage = arena.dice.randint(1, 8)
     moment = "after" if step == "ack" else "before"
-    zombie = await arena.start_worker(f"{step}:{moment}:{passage}", FAULTS_ACTION="pause")
+    zombie = await arena.start_worker(
+        f"{step}:{moment}:{passage}", FAULTS_ACTION="pause", FAULTS_TOPIC=ORDERS
+    )
     arena.flow(orders=20, baskets=20, every_s=0.1, steps=4_000)
     await zombie.says(REACHED)
     zombie.paused = True
@@ -45,6 +65,7 @@ async def test_a_zombie_is_refused_and_counts_what_was_refused(arena: Arena, ste
     await arena.note_death()
     arena.history.note("zombie goes on", worker=zombie.name)
     zombie.resume()
-    await zombie.says(counted)
+    await refused(zombie, counted)
     await arena.prove()
+    nothing_was_written(zombie)
     assert zombie.running, zombie.said()[-3000:]

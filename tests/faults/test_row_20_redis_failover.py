@@ -8,6 +8,7 @@ import random
 import pytest
 
 from tests.faults.arena import Arena
+from tests.faults.proxy import Proxy
 from tests.faults.redis_kinds import eventually
 from tests.redis_servers import SERVICE, RedisNode, SentinelGroup, sentinel_group
 
@@ -91,3 +92,46 @@ async def test_a_primary_that_needs_a_replica_stops_writes_and_a_failover_loses_
 
 async def waits_for_replicas(arena: Arena) -> bool:
     return all("good replicas" in worker.said() for worker in arena.running())
+
+
+@pytest.mark.fault(20)
+async def test_a_primary_cut_off_from_everybody_is_replaced_and_comes_back_without_its_last_writes(
+    arena: Arena,
+) -> None:
+    """The proxy parts the primary from workers, sentinels and replica; first from the replica alone, so that it lacks
+    acknowledged writes. When the proxy heals, the old primary is still one, and gets what was held for it."""
+    proxies = list[Proxy]()
+
+    def behind_a_proxy(port: int) -> int:
+        proxies.append(Proxy(port).start())
+        arena.closing(proxies[0].close)
+        return proxies[0].port
+
+    group = await arena.use(sentinel_group(behind=behind_a_proxy))
+    old, replica = group.nodes
+    await arena.start(redis=group.url, workers=2, max_batch=100)
+    arena.watch.fences_may_go_back = True
+    arena.feed.returns_share = 0.0
+    arena.flow(orders=30, baskets=30, every_s=0.05, steps=100)
+    await arena.sleep(0.5, 1.5)
+
+    await cut_off(replica)
+    behind = int((await replica.info("replication"))["master_repl_offset"])
+    await asyncio.sleep(lacking(arena.dice))
+    proxies[0].blackhole()
+    written = int((await old.info("replication"))["master_repl_offset"])
+    arena.history.note("primary cut off", lost=written - behind)
+    assert written > behind
+    await promoted(group, replica)
+    await arena.sleep(0.0, 2.0)
+    proxies[0].heal()
+    await eventually(lambda: follows(old))
+
+    arena.measured["bytes_lost"] = written - behind
+    await arena.prove()
+
+
+async def follows(node: RedisNode) -> bool:
+    """It has become a replica and is in step with its primary."""
+    state = await node.info("replication")
+    return state["role"] == "slave" and state["master_link_status"] == "up"

@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import subprocess
+import sys
 
 import pytest
 
 from tests.faults.arena import Arena
 from tests.faults.proxy import Proxy
 from tests.faults.redis_kinds import EVERYSEC, RedisUnderTest, redis_of
+
+HOGS = 4
+"""Busy processes beside Redis on its one core."""
 
 
 async def behind_a_proxy(arena: Arena, **settings: object) -> tuple[RedisUnderTest, Proxy]:
@@ -60,3 +66,35 @@ async def test_a_redis_that_stands_still_longer_than_a_call_may_take_doubles_not
     waited = sum("did not answer in" in worker.said() for worker in arena.running())
     assert waited > 0
     await arena.prove()
+
+
+@pytest.mark.fault(22)
+async def test_a_redis_that_shares_its_core_with_hogs_is_waited_for_and_counts_once(arena: Arena) -> None:
+    redis, _ = await behind_a_proxy(arena, max_batch=100)
+    arena.flow(orders=20, baskets=20, every_s=0.05, steps=120)
+    await arena.sleep(0.5, 1.0)
+    cores = os.sched_getaffinity(redis.process.pid)
+    core = arena.dice.choice(sorted(cores))
+    os.sched_setaffinity(redis.process.pid, {core})
+    hogs = [hog(arena, core) for _ in range(HOGS)]
+    arena.history.note("hogs", core=core, count=HOGS)
+    await arena.sleep(4.0, 6.0)
+    assert [one.poll() for one in hogs] == [None] * HOGS
+    for one in hogs:
+        end(one)
+    os.sched_setaffinity(redis.process.pid, cores)
+    await arena.prove(duplicates=0)
+
+
+def hog(arena: Arena, core: int) -> subprocess.Popen[bytes]:
+    """A process that does nothing, on this core, with all of its share; it ends with the round at the latest."""
+    process = subprocess.Popen([sys.executable, "-S", "-c", "while True: pass"])
+    arena.closing(lambda: end(process))
+    os.sched_setaffinity(process.pid, {core})
+    return process
+
+
+def end(process: subprocess.Popen[bytes]) -> None:
+    """Kill it, and leave nothing of it behind."""
+    process.kill()
+    process.wait()
