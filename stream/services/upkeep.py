@@ -38,6 +38,7 @@ class Upkeep:
             await self._wiring.positions.keep_up()
             end = await self._end()
             if end > NO_PANE:
+                await self._settle_unguarded()
                 await self._expire(end)
                 await self._sweep(end)
                 await self._give_up(end)
@@ -54,6 +55,13 @@ class Upkeep:
         """The window's end: the highest watermark of all partitions, ours as of now, others as of their commit."""
         stored = await self._wiring.tables.fences.watermark(self._wiring.topic(topics.ORDER_PLACED))
         return max([stored, *(owner.watermark for owner in self._owners())])
+
+    async def _settle_unguarded(self) -> None:
+        for owner in self._owners():
+            settled = await self._wiring.tables.orders.undoing.settle_unguarded(
+                owner, now_s=time.monotonic(), durable_after_s=DURABLE_AFTER_S
+            )
+            self._wiring.tally.add("undone again", settled)
 
     async def _expire(self, end: int) -> None:
         positions = self._wiring.positions

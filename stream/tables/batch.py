@@ -19,6 +19,10 @@ MAX_PAIRS_A_TAG = 600
 reads wait two milliseconds at most."""
 
 
+PaneOf = tuple[int, int]
+"""A partition and a pane of its orders."""
+
+
 class AccountEntry(NamedTuple):
     """A change of a customer's account: `orders` and `spend` in `pane`."""
 
@@ -27,6 +31,8 @@ class AccountEntry(NamedTuple):
     currency: str
     spend: int
     orders: int
+    ident: bytes | None = None
+    """The customer's id as keys hold it, of one whose name is no longer known."""
 
 
 class Change(NamedTuple):
@@ -79,12 +85,12 @@ class FencedBatch:
         self._sku_keys: dict[bytes, tuple[bytes, bytes]] = {}
 
     async def apply(
-        self, owner: Owner, fence: str, changes: Sequence[Change], *, of_undos: bool = False
+        self, owner: Owner, fence: str, changes: Sequence[Change], *, undone: PaneOf | None = None
     ) -> Applied:
         """Apply changes in offset order, each tag exactly once however often this is repeated.
 
-        `of_undos`: the fence is the mark of an order, offsets number its undos. Raises Superseded, StateLost,
-        StateUnavailable.
+        `undone`: the fence is the mark of an order of that pane, offsets number its undos. Raises Superseded,
+        StateLost, StateUnavailable.
         """
         updates, posted = 0, []
         for step in _steps(changes, MAX_PAIRS_A_TAG * self._tags):
@@ -93,10 +99,7 @@ class FencedBatch:
             while pending:
                 tags = sorted(pending)
                 answers = await self._store.scripts(
-                    [
-                        self._script(owner, fence, tag, *pending[tag], last, watermark, of_undos)
-                        for tag in tags
-                    ]
+                    [self._script(owner, fence, tag, *pending[tag], last, watermark, undone) for tag in tags]
                 )
                 behind: dict[int, int] = {}
                 for tag, answer in zip(tags, answers, strict=True):
@@ -134,11 +137,11 @@ class FencedBatch:
         share: _Share,
         last: int,
         watermark: int,
-        of_undos: bool,
+        undone: PaneOf | None,
     ) -> Script:
         keys = self._keys
         names = [keys.fences(tag), keys.order_counts(tag), keys.tiers(tag), keys.due(tag), keys.outbox(tag)]
-        names += [keys.undone(tag) if of_undos else keys.fences(tag), keys.erased(tag)]
+        names += [keys.fences(tag) if undone is None else keys.undone(tag, *undone), keys.erased(tag)]
         for sku in share.skus:
             names.extend(self._keys_of(tag, sku))
         for account in share.customers:
@@ -191,18 +194,20 @@ def _steps(changes: Sequence[Change], max_pairs: int) -> Iterator[list[Change]]:
 
 def _accounts(changes: Sequence[Change]) -> list[Account]:
     """The changes of each customer's account, in the order first seen."""
-    sums: dict[str, dict[tuple[int, str], int]] = {}
+    sums: dict[tuple[str, bytes | None], dict[tuple[int, str], int]] = {}
     for change in changes:
         if change.account is None:
             continue
-        customer, pane, currency, spend, orders = change.account
-        account = sums.setdefault(customer, {})
+        customer, pane, currency, spend, orders, ident = change.account
+        account = sums.setdefault((customer, ident), {})
         for what, delta in (("o", orders), (currency, spend)):
             if delta:
                 account[pane, what] = account.get((pane, what), 0) + delta
     return [
         Account(
-            customer_id(name), name, [(str(pane), what, str(d)) for (pane, what), d in entries.items() if d]
+            ident or customer_id(name),
+            name,
+            [(str(pane), what, str(d)) for (pane, what), d in entries.items() if d],
         )
-        for name, entries in sums.items()
+        for (name, ident), entries in sums.items()
     ]

@@ -34,10 +34,14 @@ class Erasure(NamedTuple):
 
 
 class Forgetting(NamedTuple):
-    """Whose order is to be forgotten, and the position of the erasure that asked for it."""
+    """Whose order is to be forgotten, and the position of the erasure that asked for it.
+
+    `replayed`: the record that brings it about is read again by some tag (`Owner.replays`).
+    """
 
     position: bytes
     customer: str
+    replayed: bool
 
 
 class Erased:
@@ -79,7 +83,7 @@ async def forget(log: OrderLog, undoing: Undoing, owner: Owner, found: Logged, w
             if outcome == APPLIED:
                 logged, record = logged.amended(undone), undone
         if outcome == APPLIED:
-            await undoing.settle(owner, logged, customer=why.customer)
+            await undoing.settle(owner, logged, customer=why.customer, replayed=why.replayed)
         if outcome != CHANGED and (
             record.customer_id is None
             or await log.amend(owner, logged, record.anonymous(), even_closed=True) == APPLIED

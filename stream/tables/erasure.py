@@ -82,7 +82,7 @@ class Erasures:
             await self._wipe(owner, request, end)
         found: dict[bytes, list[Logged]] = {request.position: [] for request in requests}
         async for logged, request in self._orders_of(requests):
-            why = Forgetting(request.position, request.customer)
+            why = Forgetting(request.position, request.customer, owner.replays(request.offset))
             await forget(self._log, self._undoing, owner, logged, why)
             found[request.position].append(logged)
         for request in requests:

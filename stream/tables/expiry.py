@@ -14,7 +14,7 @@ from stream.tables.keys import Keys
 from stream.tables.order_log import Logged, pane_member
 from stream.tables.pane_marks import DROPPED, SEALED, PaneMarks
 from stream.tables.store import Command, Store
-from stream.tables.undoing import Undoing, mark_of
+from stream.tables.undoing import Undoing
 from stream.tables.wire import position_of
 
 STEP_ORDERS = 500
@@ -179,12 +179,8 @@ class Expiry:
         ]
         commands += [("UNLINK", self._keys.pane(tag, owner.partition, pane)) for tag in tags]
         await self._store.commands(commands)
-        # Not before: a pane that no tag names any more is never walked again, whatever is left of it; and an order that
-        # is still logged without its marks would be undone once more.
-        undone = [mark_of(order.partition, order.offset) for order in orders if order.record.undone]
-        commands = [
-            ("SREM", key, member) for tag in tags for key in (self._keys.panes(tag), self._keys.closed(tag))
-        ]
-        if undone:
-            commands += [("HDEL", self._keys.undone(tag), *undone) for tag in tags]
-        await self._store.commands(commands)
+        # Not before: a pane that no tag names any more is never walked again, whatever is left of it. What is undone of
+        # its orders stays marked until the pane's own marks go: the orders may come back with a tag that goes back.
+        await self._store.commands(
+            [("SREM", key, member) for tag in tags for key in (self._keys.panes(tag), self._keys.closed(tag))]
+        )

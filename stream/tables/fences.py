@@ -64,6 +64,8 @@ class Owner:
     """When the marks of panes were last folded, seconds."""
     walked: dict[int, Walked] = field(default_factory=dict)
     """The last walk over each pane that left the window."""
+    settled: dict[tuple[int, int, int, int, bytes], float] = field(default_factory=dict)
+    """When this owner settled the undos of orders that no fence guards (`stream.tables.unguarded`), seconds."""
     lock: asyncio.Lock = field(default_factory=asyncio.Lock)
     """Held while a batch of this partition, or a step of its expiry, is applied."""
 
@@ -81,6 +83,10 @@ class Owner:
     def caught_up(self) -> bool:
         """Whether every tag has come as far as any had before we took the partition."""
         return self.position >= self.caught_up_at
+
+    def replays(self, offset: int) -> bool:
+        """Whether some tag had come past this record before: the fence there does not hold for what it does anew."""
+        return offset <= self.caught_up_at
 
     def handled(self, last_offset: int) -> None:
         """A batch that ends at this offset is in the tables."""

@@ -15,6 +15,7 @@ _SIZE_VERBS = {
     "waiting": "ZCARD",
     "panes": "SCARD",
     "closed": "SCARD",
+    "unguarded": "SCARD",
     "range": "SCARD",
     "top": "STRLEN",
     "version": "STRLEN",

@@ -88,9 +88,13 @@ class Keys:
         """Hash, the order log: offset (8 bytes) -> packed order."""
         return self.prefix(tag) + f"pane:{partition}:{pane}".encode()
 
-    def undone(self, tag: int) -> bytes:
-        """Hash: `<partition>:<offset>` of an order -> how many of its record's undos are in this tag, `:0`."""
-        return self.prefix(tag) + b"undone"
+    def undone(self, tag: int, partition: int, pane: int) -> bytes:
+        """Hash: `<partition>:<offset>` of an order of the pane -> how many of its record's undos the tag has, `:0`."""
+        return self.prefix(tag) + f"undone:{partition}:{pane}".encode()
+
+    def unguarded(self, tag: int) -> bytes:
+        """Set of `<partition>:<offset>:<pane>:<customer id>`: orders undone while read again, see `unguarded.py`."""
+        return self.prefix(tag) + b"unguarded"
 
     def parked(self, tag: int) -> bytes:
         """Hash: order id (16 bytes) -> packed returns that came before their order."""

@@ -82,7 +82,8 @@ def change_account(
     live = [entry for entry in entries if wiped is None or int(entry[0]) > wiped]
     if not live:
         return 0
-    data.setdefault(account, {})[b"id"] = name.encode()
+    if name:
+        data.setdefault(account, {})[b"id"] = name.encode()
     due = data.setdefault(keys[3], {})
     for pane, what, delta in live:
         increment(data, spend, f"{pane}:{what}".encode(), int(delta))

@@ -52,13 +52,14 @@ class OrderLog:
         claim = (await self._store.commands([("HGET", self._keys.claims(tag), ident)]))[0]
         if claim is None:
             return False, None
-        return True, await self._read(tag, *CLAIM.unpack(claim))
+        return True, await self.read(tag, *CLAIM.unpack(claim))
 
     async def at(self, order: str, partition: int, offset: int, pane: int) -> Logged | None:
         """The order that the record at this place logged; None once its pane is dropped."""
-        return await self._read(tag_of(order_id(order), self._tags), partition, offset, pane)
+        return await self.read(tag_of(order_id(order), self._tags), partition, offset, pane)
 
-    async def _read(self, tag: int, partition: int, offset: int, pane: int) -> Logged | None:
+    async def read(self, tag: int, partition: int, offset: int, pane: int) -> Logged | None:
+        """The same where the tag is known."""
         log = self._keys.pane(tag, partition, pane)
         raw = (await self._store.commands([("HGET", log, offset.to_bytes(8, "big"))]))[0]
         return None if raw is None else Logged(tag, partition, offset, pane, raw)

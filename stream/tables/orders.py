@@ -64,7 +64,7 @@ class Orders:
         self._store, self._keys, self._tags, self._window = store, keys, tags, window
         self.batch = FencedBatch(store, keys, tags, tiers)
         self.log = OrderLog(store, keys, tags)
-        self.undoing = Undoing(store, keys, tags, self.batch)
+        self.undoing = Undoing(store, keys, tags, self.batch, self.log)
         self._erased = Erased(store, keys, tags)
 
     async def place(self, owner: Owner, orders: Sequence[tuple[int, OrderPlaced]]) -> Placed:
@@ -100,14 +100,14 @@ class Orders:
 
     async def _undo(self, owner: Owner, claimant: _Claimant, erasure: Erasure | None) -> int:
         """Take away what is undone of an order before it is added; APPLIED, or CLOSED when its pane expires."""
-        placed = claimant.record
+        placed, replayed = claimant.record, owner.replays(claimant.offset)
         logged = await self.log.at(placed.order_id, owner.partition, claimant.offset, claimant.pane)
         if logged is None:
             return CLOSED
         if erasure is not None and placed.customer_id is not None:
-            forgetting = Forgetting(erasure.position, placed.customer_id)
+            forgetting = Forgetting(erasure.position, placed.customer_id, replayed)
             return await forget(self.log, self.undoing, owner, logged, forgetting)
-        await self.undoing.settle(owner, logged, customer=placed.customer_id)
+        await self.undoing.settle(owner, logged, customer=placed.customer_id, replayed=replayed)
         return APPLIED
 
     def _judge(

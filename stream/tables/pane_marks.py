@@ -50,7 +50,10 @@ class PaneMarks:
         )
 
     async def fold(self, owner: Owner, over: int) -> None:
-        """One mark in place of those of all panes earlier than `over`; their own stay until the next time."""
+        """One mark in place of those of all panes earlier than `over`; their own stay until the next time.
+
+        So do the marks of what is undone of their orders.
+        """
         held = await self._held(owner)
         folded = [_folded(marks) for marks in held]
         before = max((fold.over for fold in folded if fold.over is not None), default=None)
@@ -61,6 +64,15 @@ class PaneMarks:
             [("HSET", keys.fences(tag), f"{owner.source}/f", f"{over}:{told}") for tag in range(self._tags)]
         )
         gone = [[p for p in _panes(marks) if before is not None and p < before] for marks in held]
+        over_everywhere = sorted({pane for panes in gone for pane in panes})
+        # Until here a tag that had its part of the pane back could count once more what is undone of it.
+        await self._store.commands(
+            [
+                ("UNLINK", *(keys.undone(tag, owner.partition, pane) for pane in over_everywhere))
+                for tag in range(self._tags)
+                if over_everywhere
+            ]
+        )
         await self._store.commands(
             [
                 ("HDEL", keys.fences(tag), *(expiry_fence(owner, pane) for pane in panes))
@@ -68,8 +80,8 @@ class PaneMarks:
                 if panes
             ]
         )
-        for fence in {expiry_fence(owner, pane) for panes in gone for pane in panes}:
-            owner.known.pop(fence, None)
+        for pane in over_everywhere:
+            owner.known.pop(expiry_fence(owner, pane), None)
 
     async def check(self, owner: Owner) -> set[int]:
         """The panes whose orders may be deleted, as far as their own marks stand.

@@ -69,7 +69,7 @@ class Returns:
         while True:
             claimed, logged = await self._log.find(ident)
             if logged is not None:
-                taken = await self._take(owner, logged, undo)
+                taken = await self._take(owner, logged, undo, replayed=owner.replays(offset))
             elif claimed:
                 taken = TakenBack(Outcome.TOO_LATE)
             else:
@@ -77,14 +77,15 @@ class Returns:
             if taken is not None:
                 return taken
 
-    async def _take(self, owner: Owner, logged: Logged, undo: Undo) -> TakenBack | None:
+    async def _take(self, owner: Owner, logged: Logged, undo: Undo, *, replayed: bool) -> TakenBack | None:
         """Take it from a logged order; None when the order was changed meanwhile."""
         record = logged.record
         if record.erased:
             return TakenBack(Outcome.ERASED)
         marks = [known.mark for known in record.undone]
         if undo.mark in marks:
-            applied = await self._undoing.settle(owner, logged, upto=marks.index(undo.mark) + 1)
+            upto = marks.index(undo.mark) + 1
+            applied = await self._undoing.settle(owner, logged, upto=upto, replayed=replayed)
             return TakenBack(Outcome.REPEATED, applied)
         if len(marks) >= MAX_UNDONE:
             raise PoisonEvent("TOO_MANY_RETURNS", "$.order_id", f"more than {MAX_UNDONE} of one order")
@@ -100,7 +101,7 @@ class Returns:
             return TakenBack(Outcome.TOO_LATE)
         # One that takes nothing is written down as well: whether it came before its order must not change the numbers
         # of those behind it.
-        applied = await self._undoing.settle(owner, logged.amended(undone))
+        applied = await self._undoing.settle(owner, logged.amended(undone), replayed=replayed)
         if undo.first_pane > record.pane:
             return TakenBack(Outcome.TOO_LATE, applied)
         return TakenBack(Outcome.NOTHING_LEFT if undone.left == record.left else Outcome.TAKEN, applied)

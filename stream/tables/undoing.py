@@ -7,6 +7,7 @@ so it does not matter who comes first, who is cut off, or what a replay finds.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from itertools import pairwise
 
 import msgspec
@@ -17,9 +18,10 @@ from stream.tables.deltas import WeightedOrder
 from stream.tables.fences import Owner
 from stream.tables.ids import customer_id, tag_of
 from stream.tables.keys import Keys
-from stream.tables.order_log import Logged
+from stream.tables.order_log import Logged, OrderLog
 from stream.tables.order_record import Left, OrderRecord, split
 from stream.tables.store import Store
+from stream.tables.unguarded import Unguarded
 
 ERASURE = 1_000_000
 """The number of an erasure among an order's undos: behind all returns there can be, however many came before it."""
@@ -28,8 +30,9 @@ ERASURE = 1_000_000
 class Undoing:
     """Applies the undos of logged orders."""
 
-    def __init__(self, store: Store, keys: Keys, tags: int, batch: FencedBatch) -> None:
-        self._store, self._keys, self._tags, self._batch = store, keys, tags, batch
+    def __init__(self, store: Store, keys: Keys, tags: int, batch: FencedBatch, log: OrderLog) -> None:
+        self._store, self._keys, self._tags, self._batch, self._log = store, keys, tags, batch, log
+        self._unguarded = Unguarded(store, keys, tags)
 
     async def check_returns(self, logged: Logged, customer: str) -> None:
         """Raise StateUnavailable while some tag has returns that the record has lost, and that are being read again.
@@ -40,7 +43,9 @@ class Undoing:
         mark, record = mark_of(logged.partition, logged.offset), logged.record
         idents = [*split(record.counted), customer_id(customer)]
         tags = sorted({tag_of(ident, self._tags) for ident in idents})
-        held = await self._store.commands([("HGET", self._keys.undone(tag), mark) for tag in tags])
+        held = await self._store.commands(
+            [("HGET", self._keys.undone(tag, logged.partition, logged.pane), mark) for tag in tags]
+        )
         most = max((int(raw.split(b":")[0]) for raw in held if raw is not None), default=0)
         if len(record.undone) < most < ERASURE:
             raise StateUnavailable(f"order {mark} waits for {most} returns of it to be read again")
@@ -49,48 +54,94 @@ class Undoing:
         """The number of the last undo of this order that any tag has."""
         mark = mark_of(logged.partition, logged.offset)
         held = await self._store.commands(
-            [("HGET", self._keys.undone(tag), mark) for tag in range(self._tags)]
+            [
+                ("HGET", self._keys.undone(tag, logged.partition, logged.pane), mark)
+                for tag in range(self._tags)
+            ]
         )
         return max((int(raw.split(b":")[0]) for raw in held if raw is not None), default=0)
 
     async def settle(
-        self, owner: Owner, logged: Logged, *, upto: int | None = None, customer: str | None = None
+        self,
+        owner: Owner,
+        logged: Logged,
+        *,
+        upto: int | None = None,
+        customer: str | None = None,
+        replayed: bool = False,
     ) -> Applied:
         """Bring every tag to the first `upto` undos of the record (all when None); repeating it changes nothing.
 
         `customer` is whose order it was, which the record of an erased one no longer says: without it an account that
-        Redis has lost the tail of would be passed over. Raises Superseded, StateLost, StateUnavailable.
+        Redis has lost the tail of would be passed over. `replayed`: the record that asks for it is read again by some
+        tag (`Owner.replays`). Raises Superseded, StateLost, StateUnavailable.
         """
         record = logged.record
         if record.customer_id is None and customer is not None:
             record = msgspec.structs.replace(record, customer_id=customer)
         changes = undo_changes(record, logged.pane)[:upto]
+        if replayed and changes:
+            await self._unguarded.note([(logged, record.customer_id)])
+        return await self._apply(owner, logged, changes)
+
+    async def _apply(self, owner: Owner, logged: Logged, changes: Sequence[Change]) -> Applied:
         mark = mark_of(logged.partition, logged.offset)
         try:
-            return await self._batch.apply(owner, mark, changes, of_undos=True)
+            return await self._batch.apply(owner, mark, changes, undone=(logged.partition, logged.pane))
         finally:
             owner.known.pop(mark, None)
 
+    async def settle_unguarded(
+        self, owner: Owner, *, now_s: float = 0.0, durable_after_s: float = 0.0
+    ) -> int:
+        """Bring every tag once more to what is undone of noted orders; how many there were that this owner had not met.
 
-def undo_changes(record: OrderRecord, pane: int) -> list[Change]:
-    """What each undo takes, numbered from 1, an erasure `ERASURE`. An anonymous record has no account to take from."""
+        A note goes once it was settled `durable_after_s` before `now_s`: that is safe from a crash of Redis. An owner
+        has to have handled all it was to read again before it comes to that order. Raises Superseded, StateLost,
+        StateUnavailable.
+        """
+        held = await self._unguarded.held(owner.partition)
+        # An order that is still to be read again is settled then.
+        notes = [note for note in held if note.offset <= owner.position]
+        fresh = [note for note in notes if note not in owner.settled]
+        for note in fresh:
+            logged = await self._log.read(*note[:4])
+            if logged is not None:
+                changes = undo_changes(logged.record, logged.pane, note.customer or None)
+                await self._apply(owner, logged, changes)
+            owner.settled[note] = now_s
+        safe = [note for note in notes if owner.settled[note] + durable_after_s <= now_s]
+        await self._unguarded.drop(safe)
+        for note in safe:
+            del owner.settled[note]
+        return len(fresh)
+
+
+def undo_changes(record: OrderRecord, pane: int, customer: bytes | None = None) -> list[Change]:
+    """What each undo takes, numbered from 1, an erasure `ERASURE`.
+
+    `customer`: the id of the account to take from, for an anonymous record; without it there is none.
+    """
     steps = record.steps
     return [
         Change(
             ERASURE if undo.is_erasure else number,
             (WeightedOrder(before.counted, -1), WeightedOrder(after.counted, 1)),
-            _account(record, pane, before, after),
+            _account(record, pane, before, after, customer),
             0,
         )
         for number, (undo, (before, after)) in enumerate(zip(record.undone, pairwise(steps), strict=True), 1)
     ]
 
 
-def _account(record: OrderRecord, pane: int, before: Left, after: Left) -> AccountEntry | None:
-    if record.customer_id is None:
+def _account(
+    record: OrderRecord, pane: int, before: Left, after: Left, customer: bytes | None
+) -> AccountEntry | None:
+    if record.customer_id is None and customer is None:
         return None
     whole = after.whole_back and not before.whole_back
-    return AccountEntry(record.customer_id, pane, record.currency, after.spend - before.spend, -int(whole))
+    spend = after.spend - before.spend
+    return AccountEntry(record.customer_id or "", pane, record.currency, spend, -int(whole), customer)
 
 
 def mark_of(partition: int, offset: int) -> str:

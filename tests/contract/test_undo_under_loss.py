@@ -28,6 +28,8 @@ from tests.contract.orders import FIRST_PANE, FailingStore, erased, order, retur
 
 SETTINGS = {"tags": 3, "window_panes": 30, "customer_window_panes": 60}
 RULES = Rules(window_panes=30, customer_window_panes=60)
+DEEPEST = 6
+"""States that a tag may fall back to: what came before them is safe."""
 SKUS, CUSTOMERS = "abcdef", ("ann", "bob", "cid", None)
 
 
@@ -89,7 +91,8 @@ class World:
         """Take every partition anew and go back to what the lowest fence says."""
         for source in self.sources:
             source.owner = await self.tables.fences.take(source.topic, source.partition)
-            source.next = source.owner.lowest_fence + 1
+            source.owner.position = source.owner.lowest_fence
+            source.next = source.owner.position + 1
 
     async def step(self, source: Source) -> None:
         """Handle the next few records of a partition."""
@@ -118,6 +121,10 @@ class World:
         assert source.owner is not None
         if source.next:
             await self.tables.fences.move(source.owner, source.next - 1, source.owner.watermark)
+        if source.topic == "order-placed":
+            await self.tables.orders.undoing.settle_unguarded(
+                source.owner, now_s=len(self.past), durable_after_s=DEEPEST
+            )
 
     def remember(self) -> None:
         """A state that a tag may fall back to."""
@@ -129,7 +136,7 @@ class World:
         for tag in range(3):
             prefix = self.tables.keys.prefix(tag)
             if self.dice.random() < 0.6:
-                then = copy.deepcopy(self.dice.choice(self.past[-6:]))
+                then = copy.deepcopy(self.dice.choice(self.past[-DEEPEST:]))
                 now = {key: value for key, value in now.items() if not key.startswith(prefix)}
                 now |= {key: value for key, value in then.items() if key.startswith(prefix)}
         self.store.data = now
@@ -170,6 +177,8 @@ async def run(world: World, rounds: int, *, losing: bool) -> None:
         except StateUnavailable as waits:
             if "to be read again" not in str(waits):
                 raise
+    for source in world.sources:
+        await world.commit(source)
 
 
 @pytest.mark.parametrize("losing", [False, True], ids=["crashes", "crashes and losses"])

@@ -98,7 +98,7 @@ local function change_account(payload, at, account, spend, tiers, cause, erasure
       latest = math.max(latest or tonumber(pane), tonumber(pane))
     end
   end
-  if new then redis.call('HSET', account, 'id', string.sub(payload, name, name + length - 1)) end
+  if new and length > 0 then redis.call('HSET', account, 'id', string.sub(payload, name, name + length - 1)) end
   if earliest then redis.call('ZADD', KEYS[4], 'LT', earliest, id) end
   local posted = 0
   if shrunk or reached > tonumber(redis.call('HGET', KEYS[3], id) or '0') then
