@@ -21,21 +21,20 @@ def register(app: faust.App, wiring: Wiring) -> None:
 
     async def take_back(batch: RecordBatch) -> None:
         received, letters = receive_all(RETURNS, batch.records)
-        posted: set[int] = set()
         outcomes: Counter[Outcome] = Counter()
         owner = wiring.positions.owner(batch.topic, batch.partition, batch.assignment)
         async with owner.lock:
-            for event, _, record in received:
-                try:
-                    taken = await wiring.tables.returns.take_back(owner, record.offset, event)
-                except PoisonEvent as poison:
-                    letters.append(DeadLetter(record, poison, "tables"))
+            taken = await wiring.tables.returns.take_back(
+                owner, [(r.record.offset, r.event) for r in received]
+            )
+            for (_, _, record), outcome in zip(received, taken.outcomes, strict=True):
+                if isinstance(outcome, PoisonEvent):
+                    letters.append(DeadLetter(record, outcome, "tables"))
                 else:
-                    posted.update(taken.applied.posted_tags)
-                    outcomes[taken.outcome] += 1
+                    outcomes[outcome] += 1
             await wiring.bury(letters)
             owner.handled(batch.last_offset)
-        wiring.announcer.note(posted)
+        wiring.announcer.note(taken.applied.posted_tags)
         for outcome, returns in outcomes.items():
             wiring.tally.add(f"returns.{outcome.value}", returns)
 

@@ -85,7 +85,7 @@ class Upkeep:
         if end == self._given_up:
             return
         tables = self._wiring.tables
-        while dropped := await tables.returns.give_up(tables.window.live(end).start):
+        while dropped := await tables.parked.give_up(tables.window.live(end).start):
             logger.warning("%d returns waited for orders that never came; they are given up", dropped)
             self._wiring.tally.add("returns.given up", dropped)
         first_live = min(tables.window.live(end).start, tables.customer_window.live(end).start)

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from typing import NamedTuple
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import zip_longest
+from typing import Any, NamedTuple
 
 import msgspec
 
 from stream.tables.deltas import TagDeltas, WeightedOrder, co_purchase_deltas
-from stream.tables.fences import NO_PANE, STRADDLES, Owner
+from stream.tables.fences import APPLIED, NO_PANE, STRADDLES, Owner
 from stream.tables.ids import customer_id, tag_of
 from stream.tables.keys import Keys
 from stream.tables.store import Script, Store
@@ -69,11 +71,28 @@ class TierTable(NamedTuple):
         return msgspec.msgpack.encode(self.marks)
 
 
-class Applied(NamedTuple):
-    """What applying a batch did: directed pair updates made, and the tags that posted to the outbox."""
+@dataclass(slots=True)
+class Applied:
+    """What applying did: directed pair updates made, and the tags that posted to the outbox."""
 
     pair_updates: int
     posted_tags: list[int]
+
+    def add(self, pair_updates: int, posted_tags: Iterable[int]) -> None:
+        """Count something more."""
+        self.pair_updates += pair_updates
+        self.posted_tags.extend(posted_tags)
+
+
+class Fenced(NamedTuple):
+    """Changes, in offset order, and the fence they are applied under.
+
+    `undone`: the fence is the mark of an order of that pane, and offsets number its undos.
+    """
+
+    fence: str
+    changes: Sequence[Change]
+    undone: PaneOf | None = None
 
 
 class FencedBatch:
@@ -84,41 +103,41 @@ class FencedBatch:
         self._tiers = tiers.packed()
         self._sku_keys: dict[bytes, tuple[bytes, bytes]] = {}
 
-    async def apply(
-        self, owner: Owner, fence: str, changes: Sequence[Change], *, undone: PaneOf | None = None
-    ) -> Applied:
+    async def apply(self, owner: Owner, fence: str, changes: Sequence[Change]) -> Applied:
         """Apply changes in offset order, each tag exactly once however often this is repeated.
 
-        `undone`: the fence is the mark of an order of that pane, offsets number its undos. Raises Superseded,
-        StateLost, StateUnavailable.
+        Raises Superseded, StateLost, StateUnavailable.
         """
-        updates, posted = 0, []
-        for step in _steps(changes, MAX_PAIRS_A_TAG * self._tags):
-            first, last, watermark = step[0].offset, step[-1].offset, step[-1].watermark
-            pending = {tag: (first, script_parts) for tag, script_parts in self._shares(step).items()}
-            while pending:
-                tags = sorted(pending)
-                answers = await self._store.scripts(
-                    [self._script(owner, fence, tag, *pending[tag], last, watermark, undone) for tag in tags]
-                )
-                behind: dict[int, int] = {}
-                for tag, answer in zip(tags, answers, strict=True):
-                    if owner.settle(fence, tag, answer, last) == STRADDLES:
-                        behind[tag] = int(answer[1])
-                    elif int(answer[0]) == 0:
-                        updates += len(pending[tag][1].entries) // 12
-                        if int(answer[1]):
-                            posted.append(tag)
-                pending = self._remainders(step, behind)
-        return Applied(updates, posted)
+        return await self.apply_each(owner, [Fenced(fence, changes)])
 
-    def _remainders(self, step: Sequence[Change], behind: dict[int, int]) -> dict[int, tuple[int, _Share]]:
-        """For tags whose fence lies inside the step: what they still lack."""
-        remainders = {}
-        for tag, fence in behind.items():
-            share = self._shares([change for change in step if change.offset > fence]).get(tag)
-            remainders[tag] = (fence + 1, share or _Share([], b"", b"", []))
-        return remainders
+    async def apply_each(self, owner: Owner, batches: Sequence[Fenced]) -> Applied:
+        """Apply batches of different fences side by side: as many round trips as the longest needs.
+
+        Raises Superseded, StateLost, StateUnavailable.
+        """
+        applied = Applied(0, [])
+        stepped = [list(_steps(batch.changes, MAX_PAIRS_A_TAG * self._tags)) for batch in batches]
+        for steps in zip_longest(*stepped):
+            calls = [
+                _Call(batch, step, tag, step[0].offset, share)
+                for batch, step in zip(batches, steps, strict=True)
+                if step
+                for tag, share in self._shares(step).items()
+            ]
+            while calls:
+                answers = await self._store.scripts([self._script(owner, call) for call in calls])
+                calls = [
+                    self._remainder(call, int(answer[1]))
+                    for call, answer in zip(calls, answers, strict=True)
+                    if _take_in(owner, call, answer, applied) == STRADDLES
+                ]
+        return applied
+
+    def _remainder(self, call: _Call, fence: int) -> _Call:
+        """What a tag whose fence lies inside the step still lacks."""
+        lacking = [change for change in call.step if change.offset > fence]
+        share = self._shares(lacking).get(call.tag) or _Share([], b"", b"", [])
+        return call._replace(first=fence + 1, share=share)
 
     def _shares(self, changes: Sequence[Change]) -> dict[int, _Share]:
         orders = [order for change in changes for order in change.orders]
@@ -128,18 +147,9 @@ class FencedBatch:
             share.customers.append(account)
         return shares
 
-    def _script(
-        self,
-        owner: Owner,
-        fence: str,
-        tag: int,
-        first: int,
-        share: _Share,
-        last: int,
-        watermark: int,
-        undone: PaneOf | None,
-    ) -> Script:
-        keys = self._keys
+    def _script(self, owner: Owner, call: _Call) -> Script:
+        (fence, _, undone), step, tag, first, share = call
+        keys, last = self._keys, step[-1]
         names = [keys.fences(tag), keys.order_counts(tag), keys.tiers(tag), keys.due(tag), keys.outbox(tag)]
         names += [keys.fences(tag) if undone is None else keys.undone(tag, *undone), keys.erased(tag)]
         for sku in share.skus:
@@ -150,10 +160,10 @@ class FencedBatch:
             "apply",
             names,
             [
-                *(owner.source, owner.epochs[tag], fence, first, last, owner.known_fence(fence, tag)),
-                *(watermark, len(share.skus), share.headers, share.entries),
+                *(owner.source, owner.epochs[tag], fence, first, last.offset, owner.known_fence(fence, tag)),
+                *(last.watermark, len(share.skus), share.headers, share.entries),
                 pack_accounts(share.customers),
-                *(self._tiers, f"{fence}/{last}"),
+                *(self._tiers, f"{fence}/{last.offset}"),
             ],
         )
 
@@ -176,6 +186,22 @@ class _Share(NamedTuple):
     @classmethod
     def of(cls, deltas: TagDeltas) -> _Share:
         return cls(deltas.skus, deltas.headers, deltas.entries, [])
+
+
+class _Call(NamedTuple):
+    batch: Fenced
+    step: Sequence[Change]
+    tag: int
+    first: int
+    share: _Share
+
+
+def _take_in(owner: Owner, call: _Call, answer: Sequence[Any], applied: Applied) -> int:
+    """Count what a call did; APPLIED, ALREADY or STRADDLES. Raises Superseded, StateLost."""
+    code = owner.settle(call.batch.fence, call.tag, answer, call.step[-1].offset)
+    if code == APPLIED:
+        applied.add(len(call.share.entries) // 12, [call.tag] if int(answer[1]) else [])
+    return code
 
 
 def _steps(changes: Sequence[Change], max_pairs: int) -> Iterator[list[Change]]:

@@ -8,10 +8,10 @@ from typing import NamedTuple
 from stream.tables.fences import APPLIED, Owner
 from stream.tables.ids import customer_id, tag_of
 from stream.tables.keys import Keys
-from stream.tables.order_log import CHANGED, CLOSED, Logged, OrderLog
+from stream.tables.order_log import CHANGED, CLOSED, Amendment, Logged, OrderLog
 from stream.tables.order_record import OrderRecord, Undo
 from stream.tables.store import Store
-from stream.tables.undoing import Undoing
+from stream.tables.undoing import Undoing, Unsettled
 from stream.tables.wire import position_of
 
 
@@ -79,14 +79,15 @@ async def forget(log: OrderLog, undoing: Undoing, owner: Owner, found: Logged, w
         if not record.erased:
             await undoing.check_returns(logged, why.customer)
             undone = record.with_undo(Undo(why.position))
-            outcome = await log.amend(owner, logged, undone)
+            outcome = (await log.amend(owner, [Amendment(logged, undone)]))[0]
             if outcome == APPLIED:
                 logged, record = logged.amended(undone), undone
         if outcome == APPLIED:
-            await undoing.settle(owner, logged, customer=why.customer, replayed=why.replayed)
+            await undoing.settle(owner, [Unsettled(logged, customer=why.customer, replayed=why.replayed)])
         if outcome != CHANGED and (
             record.customer_id is None
-            or await log.amend(owner, logged, record.anonymous(), even_closed=True) == APPLIED
+            or (await log.amend(owner, [Amendment(logged, record.anonymous(), even_closed=True)]))[0]
+            == APPLIED
         ):
             return outcome
         logged = await log.at(record.order_id, logged.partition, logged.offset, logged.pane)

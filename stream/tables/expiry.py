@@ -14,7 +14,7 @@ from stream.tables.keys import Keys
 from stream.tables.order_log import Logged, pane_member
 from stream.tables.pane_marks import DROPPED, SEALED, PaneMarks
 from stream.tables.store import Command, Store
-from stream.tables.undoing import Undoing
+from stream.tables.undoing import Undoing, Unsettled
 from stream.tables.wire import position_of
 
 STEP_ORDERS = 500
@@ -140,9 +140,9 @@ class Expiry:
 
     async def _settle_undone(self, owner: Owner, pane: int) -> None:
         """Take away from every tag what was undone of the pane's orders and is not yet taken everywhere."""
-        for logged in await self._read(owner, pane):
-            if logged.record.undone:
-                await self._undoing.settle(owner, logged)
+        orders = [Unsettled(logged) for logged in await self._read(owner, pane) if logged.record.undone]
+        for start in range(0, len(orders), STEP_ORDERS):
+            await self._undoing.settle(owner, orders[start : start + STEP_ORDERS])
 
     async def _read(self, owner: Owner, pane: int) -> list[Logged]:
         """The pane's orders of this partition, by offset."""

@@ -24,7 +24,7 @@ from stream.tables.keys import Keys
 from stream.tables.order_log import CLOSED, OrderLog, pane_member
 from stream.tables.order_record import OrderRecord, pack, record_of
 from stream.tables.store import Script, Store
-from stream.tables.undoing import Undoing
+from stream.tables.undoing import Undoing, Unsettled
 from stream.tables.wire import Claim, pack_claims
 
 _DUPLICATE, _UNDONE = ord("0"), ord("2")
@@ -107,7 +107,7 @@ class Orders:
         if erasure is not None and placed.customer_id is not None:
             forgetting = Forgetting(erasure.position, placed.customer_id, replayed)
             return await forget(self.log, self.undoing, owner, logged, forgetting)
-        await self.undoing.settle(owner, logged, customer=placed.customer_id, replayed=replayed)
+        await self.undoing.settle(owner, [Unsettled(logged, customer=placed.customer_id, replayed=replayed)])
         return APPLIED
 
     def _judge(

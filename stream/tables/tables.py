@@ -24,6 +24,7 @@ from stream.tables.layout import Layout, read_layout, settle_layout
 from stream.tables.neighbours import Neighbours
 from stream.tables.orders import Orders
 from stream.tables.outbox import Outbox
+from stream.tables.parked import Parked
 from stream.tables.returns import Returns
 from stream.tables.scorers import ScorerTallies
 from stream.tables.servers import Servers
@@ -57,7 +58,8 @@ class Tables:
         self.scorers = ScorerTallies(*parts)
         self.orders = Orders(*parts, self.window, self.tiers)
         log, undoing = self.orders.log, self.orders.undoing
-        self.returns = Returns(*parts, self.window, log, undoing)
+        self.parked = Parked(*parts)
+        self.returns = Returns(self.window, log, undoing, self.parked)
         self.expiry = Expiry(*parts, self.window, self.orders.batch, undoing)
         self.customers = Customers(*parts, self.tiers)
         self.erasures = Erasures(*parts, self.window, self.tiers, self.customers, log, undoing)

@@ -9,11 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import pairwise
+from typing import NamedTuple
 
 import msgspec
 
 from stream.errors import StateUnavailable
-from stream.tables.batch import AccountEntry, Applied, Change, FencedBatch
+from stream.tables.batch import AccountEntry, Applied, Change, Fenced, FencedBatch
 from stream.tables.deltas import WeightedOrder
 from stream.tables.fences import Owner
 from stream.tables.ids import customer_id, tag_of
@@ -25,6 +26,36 @@ from stream.tables.unguarded import Unguarded
 
 ERASURE = 1_000_000
 """The number of an erasure among an order's undos: behind all returns there can be, however many came before it."""
+
+
+NOTES_AT_ONCE = 100
+"""Noted orders that are settled together."""
+
+
+class Unsettled(NamedTuple):
+    """An order of whose undos some tags may lack the first `upto` (all when None).
+
+    `customer` is whose order it was, which the record of an erased one no longer says: without it an account that
+    Redis has lost the tail of would be passed over. `replayed`: the record that asks for it is read again by some
+    tag (`Owner.replays`).
+    """
+
+    logged: Logged
+    upto: int | None = None
+    customer: str | None = None
+    replayed: bool = False
+
+    @property
+    def whose(self) -> str | None:
+        """The customer, if anybody knows."""
+        return self.logged.record.customer_id or self.customer
+
+    def changes(self) -> list[Change]:
+        """What is to be taken from the tables."""
+        record = self.logged.record
+        if record.customer_id is None and self.customer is not None:
+            record = msgspec.structs.replace(record, customer_id=self.customer)
+        return undo_changes(record, self.logged.pane)[: self.upto]
 
 
 class Undoing:
@@ -40,7 +71,7 @@ class Undoing:
         Returns and erasures come from different topics. Without this an erasure that is faster than they are would
         not know what those returns have taken already.
         """
-        mark, record = mark_of(logged.partition, logged.offset), logged.record
+        mark, record = _mark_of(logged), logged.record
         idents = [*split(record.counted), customer_id(customer)]
         tags = sorted({tag_of(ident, self._tags) for ident in idents})
         held = await self._store.commands(
@@ -50,68 +81,66 @@ class Undoing:
         if len(record.undone) < most < ERASURE:
             raise StateUnavailable(f"order {mark} waits for {most} returns of it to be read again")
 
-    async def most_undone(self, logged: Logged) -> int:
-        """The number of the last undo of this order that any tag has."""
-        mark = mark_of(logged.partition, logged.offset)
+    async def most_undone(self, orders: Sequence[Logged]) -> list[int]:
+        """The number of the last undo of each order that any tag has. One round trip, none without orders."""
+        if not orders:
+            return []
         held = await self._store.commands(
             [
-                ("HGET", self._keys.undone(tag, logged.partition, logged.pane), mark)
+                ("HGET", self._keys.undone(tag, order.partition, order.pane), _mark_of(order))
+                for order in orders
                 for tag in range(self._tags)
             ]
         )
-        return max((int(raw.split(b":")[0]) for raw in held if raw is not None), default=0)
+        numbers = [0 if raw is None else int(raw.split(b":")[0]) for raw in held]
+        return [max(numbers[at : at + self._tags]) for at in range(0, len(numbers), self._tags)]
 
-    async def settle(
-        self,
-        owner: Owner,
-        logged: Logged,
-        *,
-        upto: int | None = None,
-        customer: str | None = None,
-        replayed: bool = False,
-    ) -> Applied:
-        """Bring every tag to the first `upto` undos of the record (all when None); repeating it changes nothing.
+    async def settle(self, owner: Owner, unsettled: Sequence[Unsettled]) -> Applied:
+        """Bring every tag to where the records are; repeating it changes nothing. No order may be there twice.
 
-        `customer` is whose order it was, which the record of an erased one no longer says: without it an account that
-        Redis has lost the tail of would be passed over. `replayed`: the record that asks for it is read again by some
-        tag (`Owner.replays`). Raises Superseded, StateLost, StateUnavailable.
+        One round trip, another if the asking records are read again, and more for orders that have very many pairs.
+        Raises Superseded, StateLost, StateUnavailable.
         """
-        record = logged.record
-        if record.customer_id is None and customer is not None:
-            record = msgspec.structs.replace(record, customer_id=customer)
-        changes = undo_changes(record, logged.pane)[:upto]
-        if replayed and changes:
-            await self._unguarded.note([(logged, record.customer_id)])
-        return await self._apply(owner, logged, changes)
+        batches = [(order.logged, order.changes()) for order in unsettled]
+        again = [order for order in unsettled if order.replayed]
+        if again:
+            await self._unguarded.note([(order.logged, order.whose) for order in again])
+        return await self._apply(owner, batches)
 
-    async def _apply(self, owner: Owner, logged: Logged, changes: Sequence[Change]) -> Applied:
-        mark = mark_of(logged.partition, logged.offset)
+    async def _apply(self, owner: Owner, batches: Sequence[tuple[Logged, Sequence[Change]]]) -> Applied:
+        fenced = [
+            Fenced(_mark_of(logged), changes, (logged.partition, logged.pane)) for logged, changes in batches
+        ]
         try:
-            return await self._batch.apply(owner, mark, changes, undone=(logged.partition, logged.pane))
+            return await self._batch.apply_each(owner, fenced)
         finally:
-            owner.known.pop(mark, None)
+            for one in fenced:
+                owner.known.pop(one.fence, None)
 
     async def settle_unguarded(
         self, owner: Owner, *, now_s: float = 0.0, durable_after_s: float = 0.0
     ) -> int:
         """Bring every tag once more to what is undone of noted orders; how many there were that this owner had not met.
 
-        A note goes once it was settled `durable_after_s` before `now_s`: that is safe from a crash of Redis. An owner
-        has to have handled all it was to read again before it comes to that order. Raises Superseded, StateLost,
-        StateUnavailable.
+        A note goes once it was settled `durable_after_s` before `now_s`: that is safe from a crash of Redis. Orders the
+        owner has still to read again are left until then. Raises Superseded, StateLost, StateUnavailable.
         """
         held = await self._unguarded.held(owner.partition)
-        # An order that is still to be read again is settled then.
         notes = [note for note in held if note.offset <= owner.position]
         fresh = [note for note in notes if note not in owner.settled]
-        for note in fresh:
-            logged = await self._log.read(*note[:4])
-            if logged is not None:
-                changes = undo_changes(logged.record, logged.pane, note.customer or None)
-                await self._apply(owner, logged, changes)
-            owner.settled[note] = now_s
+        for start in range(0, len(fresh), NOTES_AT_ONCE):
+            some = fresh[start : start + NOTES_AT_ONCE]
+            logged = await self._log.read([note[:4] for note in some])
+            batches = [
+                (order, undo_changes(order.record, order.pane, note.customer or None))
+                for note, order in zip(some, logged, strict=True)
+                if order is not None
+            ]
+            await self._apply(owner, batches)
+            owner.settled.update(dict.fromkeys(some, now_s))
         safe = [note for note in notes if owner.settled[note] + durable_after_s <= now_s]
-        await self._unguarded.drop(safe)
+        if safe:
+            await self._unguarded.drop(safe)
         for note in safe:
             del owner.settled[note]
         return len(fresh)
@@ -144,6 +173,6 @@ def _account(
     return AccountEntry(record.customer_id or "", pane, record.currency, spend, -int(whole), customer)
 
 
-def mark_of(partition: int, offset: int) -> str:
-    """The field of the hash `undone` for the order placed there."""
-    return f"{partition}:{offset}"
+def _mark_of(order: Logged) -> str:
+    """The field of the hash `undone` for an order."""
+    return f"{order.partition}:{order.offset}"

@@ -8,9 +8,11 @@ from datetime import UTC, datetime, timedelta
 from itertools import permutations
 from typing import Any, Literal
 
-from stream.errors import StateUnavailable
+from stream.errors import PoisonEvent, StateUnavailable
 from stream.events import CustomerErased, OrderLine, OrderPlaced, OrderReturned, ReturnedLine
 from stream.tables.dump import Row, dump_rows
+from stream.tables.fences import Owner
+from stream.tables.returns import Outcome
 from stream.tables.store import Command, Script, Store
 from stream.tables.tables import Tables
 
@@ -62,6 +64,14 @@ def returned(
 def erased(customer: str, *, day: float = 0, event_id: str = "erased") -> CustomerErased:
     """A customer's wish to be forgotten, `day` days after the start."""
     return CustomerErased(event_id=event_id, occurred_at=START + timedelta(days=day), customer_id=customer)
+
+
+async def take_back(made: Tables, owner: Owner, offset: int, event: OrderReturned) -> Outcome:
+    """What becomes of one return. Raises the PoisonEvent it may be."""
+    (outcome,) = (await made.returns.take_back(owner, [(offset, event)])).outcomes
+    if isinstance(outcome, PoisonEvent):
+        raise outcome
+    return outcome
 
 
 async def rows(tables: Tables, *names: str) -> list[Row]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from stream.tables.store import Store
 from tests.contract.conftest import MakeTables
-from tests.contract.orders import FIRST_PANE, TOPIC, order, returned, rows
+from tests.contract.orders import FIRST_PANE, TOPIC, order, returned, rows, take_back
 
 
 async def test_a_tier_rises_at_once_and_the_change_is_posted_with_a_stable_id(tables: MakeTables) -> None:
@@ -34,11 +34,11 @@ async def test_a_tier_falls_only_below_eight_tenths_of_its_threshold(tables: Mak
         ],
     )
 
-    await made.returns.take_back(back, 0, returned("2"))
+    await take_back(made, back, 0, returned("2"))
     assert (await rows(made, "customer"))[0]["tier"] == "bronze"
-    await made.returns.take_back(back, 1, returned("3"))
+    await take_back(made, back, 1, returned("3"))
     assert (await rows(made, "customer"))[0]["tier"] == "bronze"
-    await made.returns.take_back(back, 2, returned("1"))
+    await take_back(made, back, 2, returned("1"))
 
     assert await rows(made, "customer") == []
     assert (await made.customers.known(["ann"]))["ann"].tier == "none"

@@ -21,6 +21,7 @@ from tests.contract.orders import (
     recount,
     returned,
     rows,
+    take_back,
 )
 
 ERASED = "customer-erased"
@@ -83,13 +84,13 @@ async def test_what_returns_had_taken_is_not_taken_again(tables: MakeTables) -> 
     owner, back = await made.fences.take(TOPIC, 0), await made.fences.take("order-returned", 0)
     eraser = await made.fences.take(ERASED, 0)
     await made.orders.place(owner, [(0, order("1", "abc", customer="ann")), (1, order("2", "abc"))])
-    await made.returns.take_back(back, 0, returned("1", "a"))
+    await take_back(made, back, 0, returned("1", "a"))
 
     [proof] = await made.erasures.erase(eraser, [(0, erased("ann"))], FIRST_PANE, NOW_MS)
-    after = await made.returns.take_back(back, 1, returned("1", "b"))
+    after = await take_back(made, back, 1, returned("1", "b"))
 
     assert (proof.orders, proof.pairs) == (1, 1)
-    assert after.outcome == Outcome.ERASED
+    assert after == Outcome.ERASED
     assert await counts(made) == recount([order("2", "abc")])
 
 

@@ -11,7 +11,17 @@ from stream.errors import StateUnavailable
 from stream.tables.dump import scan
 from stream.tables.store import Command, Script, Store
 from tests.contract.conftest import MakeTables
-from tests.contract.orders import FIRST_PANE, TOPIC, FailingStore, counts, order, recount, returned, rows
+from tests.contract.orders import (
+    FIRST_PANE,
+    TOPIC,
+    FailingStore,
+    counts,
+    order,
+    recount,
+    returned,
+    rows,
+    take_back,
+)
 
 
 async def test_a_pane_that_left_the_window_is_subtracted_and_forgotten(tables: MakeTables) -> None:
@@ -69,7 +79,7 @@ async def test_a_return_for_a_pane_that_is_being_expired_takes_nothing(tables: M
     await made.orders.place(fast, [(0, order("2", "cd", day=9))])
     await made.expiry.expire(slow, FIRST_PANE + 9)
 
-    await made.returns.take_back(back, 0, returned("1"))
+    await take_back(made, back, 0, returned("1"))
 
     assert await counts(made) == recount([order("2", "cd")])
 

@@ -13,7 +13,7 @@ from stream.tables.orders import Verdict
 from stream.tables.store import Store
 from stream.tables.tables import Tables
 from tests.contract.conftest import MakeTables
-from tests.contract.orders import TOPIC, FailingStore, counts, order, recount, returned, rows
+from tests.contract.orders import TOPIC, FailingStore, counts, order, recount, returned, rows, take_back
 
 
 async def test_every_unordered_pair_of_an_order_counts_once_in_both_directions(tables: MakeTables) -> None:
@@ -125,11 +125,11 @@ async def test_a_return_takes_away_exactly_what_the_order_added(tables: MakeTabl
         owner, [(0, order("1", "abc", customer="ann")), (1, order("2", "ab", customer="ann"))]
     )
 
-    await made.returns.take_back(back, 0, returned("1", "c"))
+    await take_back(made, back, 0, returned("1", "c"))
     assert await counts(made) == recount([order("1", "ab"), order("2", "ab")])
     assert (await rows(made, "customer"))[0]["spend"] == {"EUR": 4_00}
-    await made.returns.take_back(back, 1, returned("1", "c"))
-    await made.returns.take_back(back, 2, returned("1"))
+    await take_back(made, back, 1, returned("1", "c"))
+    await take_back(made, back, 2, returned("1"))
 
     assert await counts(made) == recount([order("2", "ab")])
     assert await rows(made, "customer") == [
@@ -143,10 +143,10 @@ async def test_a_return_that_is_replayed_takes_away_nothing_more(tables: MakeTab
     await made.dictionary.remember("abc")
     owner, back = await made.fences.take(TOPIC, 0), await made.fences.take("order-returned", 0)
     await made.orders.place(owner, [(0, order("1", "abc")), (1, order("2", "abc"))])
-    await made.returns.take_back(back, 0, returned("1", "a"))
+    await take_back(made, back, 0, returned("1", "a"))
 
     again = await made.fences.take("order-returned", 0)
-    await made.returns.take_back(again, 0, returned("1", "a"))
+    await take_back(made, again, 0, returned("1", "a"))
 
     assert await counts(made) == recount([order("1", "bc"), order("2", "abc")])
 
@@ -167,7 +167,7 @@ async def test_a_failure_at_any_call_and_a_retry_still_count_once(
     for _ in range(4):
         try:
             await made.orders.place(owner, list(enumerate(orders)))
-            await made.returns.take_back(back, 0, returned("2", "e"))
+            await take_back(made, back, 0, returned("2", "e"))
         except StateUnavailable:
             continue
         break

@@ -5,11 +5,21 @@ from __future__ import annotations
 import pytest
 
 from stream.errors import PoisonEvent, StateUnavailable, Superseded
-from stream.tables import order_record, returns
+from stream.tables import order_record, parked, returns
 from stream.tables.returns import Outcome
 from stream.tables.store import Store
 from tests.contract.conftest import MakeTables
-from tests.contract.orders import FIRST_PANE, TOPIC, FailingStore, counts, order, recount, returned, rows
+from tests.contract.orders import (
+    FIRST_PANE,
+    TOPIC,
+    FailingStore,
+    counts,
+    order,
+    recount,
+    returned,
+    rows,
+    take_back,
+)
 
 RETURNS = "order-returned"
 
@@ -21,14 +31,14 @@ async def test_a_return_sent_twice_takes_its_pieces_once(tables: MakeTables) -> 
     twice = order("1", "aab", customer="ann")
     await made.orders.place(owner, [(0, twice)])
 
-    first = await made.returns.take_back(back, 0, returned("1", "a", event_id="once"))
-    second = await made.returns.take_back(back, 1, returned("1", "a", event_id="once"))
-    assert (first.outcome, second.outcome) == (Outcome.TAKEN, Outcome.REPEATED)
+    first = await take_back(made, back, 0, returned("1", "a", event_id="once"))
+    second = await take_back(made, back, 1, returned("1", "a", event_id="once"))
+    assert (first, second) == (Outcome.TAKEN, Outcome.REPEATED)
     assert (await rows(made, "customer"))[0]["spend"] == {"EUR": 2_00}
     assert await counts(made) == recount([order("1", "ab")])
 
-    third = await made.returns.take_back(back, 2, returned("1", "a", event_id="another"))
-    assert third.outcome == Outcome.TAKEN
+    third = await take_back(made, back, 2, returned("1", "a", event_id="another"))
+    assert third == Outcome.TAKEN
     assert await counts(made) == recount([order("1", "b")])
 
 
@@ -38,10 +48,10 @@ async def test_a_cancelled_order_is_taken_back_whole(tables: MakeTables) -> None
     owner, back = await made.fences.take(TOPIC, 0), await made.fences.take(RETURNS, 0)
     await made.orders.place(owner, [(0, order("1", "abc", customer="ann")), (1, order("2", "ab"))])
 
-    await made.returns.take_back(back, 0, returned("1", reason="cancelled"))
-    again = await made.returns.take_back(back, 1, returned("1", "a"))
+    await take_back(made, back, 0, returned("1", reason="cancelled"))
+    again = await take_back(made, back, 1, returned("1", "a"))
 
-    assert again.outcome == Outcome.NOTHING_LEFT
+    assert again == Outcome.NOTHING_LEFT
     assert await counts(made) == recount([order("2", "ab")])
     assert await rows(made, "customer") == []
 
@@ -53,14 +63,14 @@ async def test_returns_that_come_before_their_order_wait_and_are_applied_with_it
     await made.dictionary.remember("abc")
     owner, back = await made.fences.take(TOPIC, 0), await made.fences.take(RETURNS, 0)
     for offset, early in enumerate([returned("1", "a"), returned("1", "a"), returned("1", "b")]):
-        assert (await made.returns.take_back(back, offset, early)).outcome == Outcome.WAITING
+        assert await take_back(made, back, offset, early) == Outcome.WAITING
 
     await made.orders.place(owner, [(0, order("1", "abc", customer="ann")), (1, order("2", "ab"))])
 
     assert await counts(made) == recount([order("1", "c"), order("2", "ab")])
     assert (await rows(made, "customer"))[0]["spend"] == {"EUR": 1_00}
-    late = await made.returns.take_back(back, 3, returned("1", "b"))
-    assert late.outcome == Outcome.REPEATED
+    late = await take_back(made, back, 3, returned("1", "b"))
+    assert late == Outcome.REPEATED
     for tag in range(4):
         assert not (await store.commands([("HKEYS", made.keys.parked(tag))]))[0]
         assert not (await store.commands([("ZCARD", made.keys.waiting(tag))]))[0]
@@ -72,7 +82,7 @@ async def test_a_whole_return_before_its_order_leaves_no_trace_of_the_customer(
     made = tables()
     await made.dictionary.remember("ab")
     owner, back = await made.fences.take(TOPIC, 0), await made.fences.take(RETURNS, 0)
-    await made.returns.take_back(back, 0, returned("1"))
+    await take_back(made, back, 0, returned("1"))
 
     await made.orders.place(owner, [(0, order("1", "ab", customer="ann", price=600_00))])
 
@@ -88,14 +98,14 @@ async def test_a_return_whose_order_never_came_is_given_up_after_a_window(
 ) -> None:
     made = tables()
     back = await made.fences.take(RETURNS, 0)
-    await made.returns.take_back(back, 0, returned("never"))
-    await made.returns.take_back(back, 1, returned("never", "a", day=1))
-    await made.returns.take_back(back, 2, returned("nor this", day=2))
+    await take_back(made, back, 0, returned("never"))
+    await take_back(made, back, 1, returned("never", "a", day=1))
+    await take_back(made, back, 2, returned("nor this", day=2))
 
-    assert await made.returns.give_up(FIRST_PANE + 1) == 0
-    assert await made.returns.give_up(FIRST_PANE + 2) == 2
-    assert await made.returns.give_up(FIRST_PANE + 2) == 0
-    assert await made.returns.give_up(FIRST_PANE + 3) == 1
+    assert await made.parked.give_up(FIRST_PANE + 1) == 0
+    assert await made.parked.give_up(FIRST_PANE + 2) == 2
+    assert await made.parked.give_up(FIRST_PANE + 2) == 0
+    assert await made.parked.give_up(FIRST_PANE + 3) == 1
     for tag in range(4):
         assert not (await store.commands([("HKEYS", made.keys.parked(tag))]))[0]
 
@@ -103,14 +113,14 @@ async def test_a_return_whose_order_never_came_is_given_up_after_a_window(
 async def test_when_too_many_returns_wait_the_next_is_a_dead_letter(
     tables: MakeTables, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(returns, "MAX_WAITING", 1)
+    monkeypatch.setattr(parked, "MAX_WAITING", 1)
     made = tables(tags=1)
     back = await made.fences.take(RETURNS, 0)
-    await made.returns.take_back(back, 0, returned("1"))
-    await made.returns.take_back(back, 1, returned("1", "a"))
+    await take_back(made, back, 0, returned("1"))
+    await take_back(made, back, 1, returned("1", "a"))
 
     with pytest.raises(PoisonEvent) as poison:
-        await made.returns.take_back(back, 2, returned("2"))
+        await take_back(made, back, 2, returned("2"))
 
     assert poison.value.code == "ORDER_UNKNOWN"
 
@@ -121,16 +131,17 @@ async def test_more_returns_of_one_order_than_are_kept_are_dead_letters(
 ) -> None:
     assert order_record.MAX_UNDONE == 100
     monkeypatch.setattr(returns, "MAX_UNDONE", 2)
+    monkeypatch.setattr(parked, "MAX_UNDONE", 2)
     made = tables()
     await made.dictionary.remember("abcd")
     owner, back = await made.fences.take(TOPIC, 0), await made.fences.take(RETURNS, 0)
     if not early:
         await made.orders.place(owner, [(0, order("1", "abcd"))])
     for offset, sku in enumerate("ab"):
-        await made.returns.take_back(back, offset, returned("1", sku))
+        await take_back(made, back, offset, returned("1", sku))
 
     with pytest.raises(PoisonEvent) as poison:
-        await made.returns.take_back(back, 2, returned("1", "c"))
+        await take_back(made, back, 2, returned("1", "c"))
 
     assert poison.value.code == "TOO_MANY_RETURNS"
     await made.orders.place(owner, [(0, order("1", "abcd"))])
@@ -147,7 +158,7 @@ async def test_a_return_is_too_late_while_its_orders_pane_is_being_expired(table
     await made.orders.place(fast, [(0, order("2", "cd", day=9))])
     await made.expiry.expire(slow, FIRST_PANE + 9)
 
-    assert (await made.returns.take_back(back, 0, returned("1"))).outcome == Outcome.TOO_LATE
+    assert await take_back(made, back, 0, returned("1")) == Outcome.TOO_LATE
 
 
 @pytest.mark.parametrize("early", [True, False])
@@ -160,7 +171,7 @@ async def test_a_return_made_after_its_orders_window_takes_nothing_whenever_it_i
     too_late, in_time = returned("1", day=3, event_id="x"), returned("1", "a", day=2)
     if not early:
         await made.orders.place(owner, [(0, order("1", "ab", customer="ann"))])
-    outcomes = [(await made.returns.take_back(back, n, e)).outcome for n, e in enumerate([too_late, in_time])]
+    outcomes = [await take_back(made, back, n, e) for n, e in enumerate([too_late, in_time])]
     if early:
         await made.orders.place(owner, [(0, order("1", "ab", customer="ann"))])
 
@@ -177,9 +188,9 @@ async def test_a_worker_that_lost_its_partition_takes_nothing_back(tables: MakeT
     await made.fences.take(RETURNS, 0)
 
     with pytest.raises(Superseded):
-        await made.returns.take_back(zombie, 0, returned("1"))
+        await take_back(made, zombie, 0, returned("1"))
     with pytest.raises(Superseded):
-        await made.returns.take_back(zombie, 1, returned("early"))
+        await take_back(made, zombie, 1, returned("early"))
 
     assert await counts(made) == recount([order("1", "ab")])
 
@@ -196,7 +207,7 @@ async def test_what_a_return_left_to_do_is_done_before_its_pane_is_dropped(
     failing.calls, failing.lost = 0, {4}  # written down in the record, and nothing taken away
 
     with pytest.raises(StateUnavailable):
-        await made.returns.take_back(back, 0, returned("1", "c"))
+        await take_back(made, back, 0, returned("1", "c"))
     await made.expiry.expire(owner, FIRST_PANE + 9)
 
     assert await counts(made) == recount([order("2", "c")])
@@ -218,10 +229,10 @@ async def test_returns_around_their_order_cut_off_at_any_call_come_out_the_same(
 
     for _ in range(4):
         try:
-            await made.returns.take_back(back, 0, returned("1", "a"))
+            await take_back(made, back, 0, returned("1", "a"))
             await made.orders.place(owner, list(enumerate(orders)))
-            await made.returns.take_back(back, 1, returned("1", "a"))
-            await made.returns.take_back(back, 2, returned("2", "e"))
+            await take_back(made, back, 1, returned("1", "a"))
+            await take_back(made, back, 2, returned("2", "e"))
         except StateUnavailable:
             owner, back = await made.fences.take(TOPIC, 0), await made.fences.take(RETURNS, 0)
             continue

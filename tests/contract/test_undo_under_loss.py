@@ -110,8 +110,7 @@ class World:
         return self._take_back if source.topic == "order-returned" else self._erase
 
     async def _take_back(self, owner: Owner, batch: list[tuple[int, OrderReturned]]) -> None:
-        for offset, event in batch:
-            await self.tables.returns.take_back(owner, offset, event)
+        await self.tables.returns.take_back(owner, batch)
 
     async def _erase(self, owner: Owner, batch: list[tuple[int, CustomerErased]]) -> None:
         await self.tables.erasures.erase(owner, batch, FIRST_PANE + 9, 0)

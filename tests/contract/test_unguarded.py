@@ -12,7 +12,7 @@ from stream.tables.ids import customer_id, order_id, sku_id, tag_of
 from stream.tables.memory_store import MemoryStore
 from stream.tables.returns import Outcome
 from stream.tables.tables import Tables
-from tests.contract.orders import FIRST_PANE, TOPIC, counts, erased, order, recount, returned, rows
+from tests.contract.orders import FIRST_PANE, TOPIC, counts, erased, order, recount, returned, rows, take_back
 
 RETURNS = "order-returned"
 TAGS = 3
@@ -71,7 +71,7 @@ async def test_what_waited_for_an_order_read_again_is_taken_again_from_a_tag_tha
     await lost_by_its_own_tag_while_another_counted_it(nodes)
     if undo == "return":
         source = await made.fences.take(RETURNS, 0)
-        await made.returns.take_back(source, 0, returned(ORDER, "c"))
+        await take_back(made, source, 0, returned(ORDER, "c"))
     else:
         source = await made.fences.take("customer-erased", 0)
         await made.erasures.erase(source, [(0, erased(WHO, day=0.5))], FIRST_PANE, 0)
@@ -102,13 +102,13 @@ async def test_a_return_read_again_is_taken_again_from_a_tag_that_loses_it() -> 
     nothing = nodes.tag(OWN)
     await lost_by_its_own_tag_while_another_counted_it(nodes)
     back = await made.fences.take(RETURNS, 0)
-    await made.returns.take_back(back, 0, returned(ORDER, "c"))
+    await take_back(made, back, 0, returned(ORDER, "c"))
     await made.fences.move(back, 0, back.watermark)
     nodes.go_back(OWN, nothing)  # the return that waited is lost as well
     owner, back = await made.fences.take(TOPIC, 0), await made.fences.take(RETURNS, 0)
     await made.orders.place(owner, [(0, order(ORDER, "cfd", customer=WHO))])
     whole = nodes.tag(OTHER)
-    taken = await made.returns.take_back(back, 0, returned(ORDER, "c"))
+    taken = await take_back(made, back, 0, returned(ORDER, "c"))
     await made.fences.move(back, 0, back.watermark)
 
     nodes.go_back(OTHER, whole)
@@ -117,7 +117,7 @@ async def test_a_return_read_again_is_taken_again_from_a_tag_that_loses_it() -> 
     owner.position = 0
     await made.orders.undoing.settle_unguarded(owner)
 
-    assert taken.outcome == Outcome.TAKEN
+    assert taken == Outcome.TAKEN
     assert await counts(made) == recount([order(ORDER, "fd")])
 
 
@@ -126,9 +126,9 @@ async def test_what_is_read_for_the_first_time_needs_no_note() -> None:
     made = nodes.tables
     await made.dictionary.remember("cfd")
     owner, back = await made.fences.take(TOPIC, 0), await made.fences.take(RETURNS, 0)
-    await made.returns.take_back(back, 0, returned("early", "c"))
+    await take_back(made, back, 0, returned("early", "c"))
     await made.orders.place(owner, [(0, order("early", "cf")), (1, order("on time", "cd"))])
-    await made.returns.take_back(back, 1, returned("on time", "c"))
+    await take_back(made, back, 1, returned("on time", "c"))
 
     assert nodes.notes() == []
 
@@ -156,14 +156,14 @@ async def test_a_pane_that_comes_back_with_its_tag_is_not_undone_once_more() -> 
     first = [order(ORDER, "cfd"), order("later", "cf", day=9)]
     await made.orders.place(owner, list(enumerate(first)))
     owner.handled(1)
-    await made.returns.take_back(back, 0, returned(ORDER, "c"))
+    await take_back(made, back, 0, returned(ORDER, "c"))
     logged = nodes.tag(OWN)
     await made.expiry.expire(owner, FIRST_PANE + 9)
     assert [key for key in nodes.store.data if b"pane:" in key and str(FIRST_PANE).encode() in key] == []
 
     returns_again = {key: value for key, value in logged.items() if b":pane:" in key or b":claims" in key}
     nodes.store.data |= returns_again
-    await made.returns.take_back(await made.fences.take(RETURNS, 0), 0, returned(ORDER, "c"))
+    await take_back(made, await made.fences.take(RETURNS, 0), 0, returned(ORDER, "c"))
 
     assert await counts(made) == recount(first[1:])
 
@@ -174,7 +174,7 @@ async def test_marks_of_what_is_undone_go_with_those_of_their_pane() -> None:
     await made.dictionary.remember("cfd")
     owner, back = await made.fences.take(TOPIC, 0), await made.fences.take(RETURNS, 0)
     await made.orders.place(owner, [(0, order(ORDER, "cfd"))])
-    await made.returns.take_back(back, 0, returned(ORDER, "c"))
+    await take_back(made, back, 0, returned(ORDER, "c"))
     held = []
     for number, day in enumerate((9, 12, 20, 30), 1):
         await made.orders.place(owner, [(number, order(str(number), "cf", day=day))])

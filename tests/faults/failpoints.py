@@ -184,7 +184,7 @@ class Failpoints:
             return None
 
         setattr(connection, "send_packed_command", send_packed_command)  # noqa: B010  mypy would not let us
-        self._around_async(FencedBatch, "apply", "answer", ("after",))
+        self._around_async(FencedBatch, "apply_each", "answer", ("after",))
 
     def _around_scripts(self, store: Any) -> None:
         run = store.scripts

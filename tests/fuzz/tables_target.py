@@ -91,9 +91,11 @@ class Shop:
             self.returner = await self.tables.fences.take(RETURNS, 0)
             self.returner.position = self.returner.lowest_fence
         owner = self.returner
-        for offset in range(owner.position + 1, min(len(self.returns), owner.position + 1 + most)):
-            await self.tables.returns.take_back(owner, offset, self.returns[offset])
-            owner.handled(offset)
+        first = owner.position + 1
+        batch = list(enumerate(self.returns[first : first + most], first))
+        if batch:
+            await self.tables.returns.take_back(owner, batch)
+            owner.handled(batch[-1][0])
 
     async def commit(self, partition: int) -> None:
         """Bring the tags of a partition along, as a commit does."""

@@ -14,7 +14,7 @@ from stream.settings import load_settings
 from stream.tables.dump import dump_rows
 from stream.tables.inspection import stats
 from stream.tables.tables import Tables
-from tests.contract.orders import FIRST_PANE, TOPIC, order, returned
+from tests.contract.orders import FIRST_PANE, TOPIC, order, returned, take_back
 from tests.redis_cluster import LocalCluster
 from tests.redis_user import as_worker
 
@@ -37,7 +37,7 @@ async def test_the_documented_rights_are_enough_for_all_a_worker_and_its_command
     owner.handled(1)
     await tables.fences.move(owner, 1, FIRST_PANE + 9)
     back = await tables.fences.take("order-returned", 0)
-    await tables.returns.take_back(back, 0, returned("2", "d"))
+    await take_back(tables, back, 0, returned("2", "d"))
     assert await tables.expiry.expire(owner, FIRST_PANE + 9) == 1
 
     rows = [row["table"] async for row in dump_rows(tables)]
