@@ -124,7 +124,7 @@ def create_app(settings: Settings) -> BasketApp:
     tier_changes = TierChanges(tables.outbox, tables.customers, publisher, changes_topic, tally)
     policy, worker = Policy(max_offers=settings.max_offers), uuid.uuid4().hex
     views = ViewReader(tables, policy, max_age_s=settings.cache_age_s)
-    watch = ScorerWatch(tables, views, policy, tally, worker) if settings.fit_weights else None
+    watch = ScorerWatch(tables, views, policy, tally) if settings.fit_weights else None
     app.wiring = Wiring(
         topic_prefix=settings.topic_prefix,
         default_tier=tables.tiers.names[0],

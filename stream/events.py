@@ -295,7 +295,12 @@ class Suggestion(Struct, frozen=True, gc=False, kw_only=True):
     valid_until: Moment
     tier: str
     arm: Literal["treated", "control"]
-    policy_version: str
+    policy_version: Annotated[
+        str,
+        Meta(
+            description="Content hash of the policy, then + and the name of the scorer that the lines spoke by."
+        ),
+    ]
     offers: list[Offer]
     suppressed: list[Suppressed]
 

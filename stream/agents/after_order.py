@@ -53,7 +53,7 @@ async def answer_orders(wiring: Wiring, orders: Iterable[Placed], answered: Answ
             *(one, basket, decision),
             key=one.event.customer_id or one.event.order_id,
             valid_for=VALID_FOR,
-            policy_version=views.policy.version,
+            policy_version=views.version,
         )
         for one, basket, decision in zip(asked, baskets, decisions, strict=True)
     ]

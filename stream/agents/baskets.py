@@ -50,7 +50,7 @@ def register(app: faust.App, wiring: Wiring) -> None:
             if r.record.offset not in dropped
         ]
         messages = [
-            answer(*one, key=one[0].event.basket_id, valid_for=VALID_FOR, policy_version=views.policy.version)
+            answer(*one, key=one[0].event.basket_id, valid_for=VALID_FOR, policy_version=views.version)
             for one in answers
         ]
         await wiring.publisher.publish(wiring.topic(topics.SUGGESTIONS), messages)

@@ -15,6 +15,7 @@ from stream.channels import ORDERS
 from stream.dead_letters import DeadLetter
 from stream.errors import PoisonEvent
 from stream.intake import receive_all
+from stream.services.partition_tally import Arrival
 from stream.tables.order_record import MAX_COUNTED
 
 
@@ -33,8 +34,12 @@ def register(app: faust.App, wiring: Wiring, *, answered: Answered) -> None:
         await wiring.bury(letters)
         owner = wiring.positions.owner(batch.topic, batch.partition, batch.assignment)
         if wiring.scorer_watch is not None:
-            new = [r.event for r in received if r.record.offset > owner.lowest_fence]
-            await wiring.scorer_watch.measure(new, time.monotonic(), time.time_ns() // 1_000_000)
+            new = [
+                Arrival(r.event, r.record.offset, r.record.timestamp or 0)
+                for r in received
+                if r.record.offset > owner.lowest_fence
+            ]
+            await wiring.scorer_watch.measure(owner.source, batch.assignment, new, time.monotonic())
         async with owner.lock:
             placed = await wiring.tables.orders.place(owner, [(r.record.offset, r.event) for r in received])
             owner.handled(batch.last_offset)

@@ -96,9 +96,10 @@ def _bytes_of(file: Path) -> bytes:
 
 def _show(console: Console, explanation: Explanation) -> None:
     suggestion, cause = explanation.suggestion, explanation.suggestion.cause
+    policy, _, scorer = suggestion.policy_version.partition("+")
     console.print(
         f"Suggestion {suggestion.suggestion_id} of {suggestion.occurred_at.isoformat()} for tier {suggestion.tier},"
-        f" policy {suggestion.policy_version}",
+        f" policy {policy}" + (f", scorer {scorer}" if scorer else ""),
         soft_wrap=True,
     )
     console.print(f"caused by {cause.topic}[{cause.partition}] offset {cause.offset}, event {cause.event_id}")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from typing import Any
 
 import msgspec
@@ -13,7 +12,7 @@ from rich.table import Table
 from stream.commands.options import Json, Redis
 from stream.decisions.selection import RANK_UNIT, choose
 from stream.errors import OperatorError
-from stream.services.scorer_watch import FIRST, NAMES, serving
+from stream.services.scorer_watch import FIRST, NAMES
 from stream.settings import load_settings
 from stream.tables.scorers import Tallied
 from stream.tables.tables import Tables
@@ -37,7 +36,7 @@ async def _read(redis: str | None) -> Tallied:
                 "Check --redis and BASKETSTREAM_NAMESPACE; a worker makes the tables when it first starts.",
             )
         await tables.open()
-        return await tables.scorers.read(NAMES, time.time_ns() // 1_000_000)
+        return await tables.scorers.read(NAMES)
     finally:
         await tables.close()
 
@@ -49,10 +48,10 @@ def scorer_report(tallied: Tallied) -> dict[str, Any]:
     measured = max(1, tally.orders)
     return {
         "measured": tally.orders,
-        "workers": tallied.workers,
+        "partitions": tallied.partitions,
         "selected": NAMES[choice.scorer],
         "margin": choice.margin,
-        "served": NAMES[serving(tally, FIRST)],
+        "served": tallied.serving or NAMES[FIRST],
         "scores": {
             name: {
                 "hr@5": round(int(tally.half_hits[which]) / measured, 4),
@@ -66,7 +65,7 @@ def scorer_report(tallied: Tallied) -> dict[str, Any]:
 
 
 def _print(report: dict[str, Any]) -> None:
-    table = Table(title=f"{report['measured']:,} orders measured by {report['workers']} workers")
+    table = Table(title=f"{report['measured']:,} orders measured on {report['partitions']} partitions")
     table.add_column("Scorer")
     for title in ("HR@5", "HR@10", "MRR@10", "Hits more than popularity"):
         table.add_column(title, justify="right")

@@ -8,7 +8,7 @@ two rates. The first scorer of the grid claims no association; it serves until a
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from math import lcm, sqrt
 from typing import Final
 
@@ -33,6 +33,9 @@ RANK_UNIT: Final = lcm(*range(1, TOP + 1))
 BLOCK_ORDERS: Final = 250
 KEPT_BLOCKS: Final = 16
 """What is forgotten at once, and how many such blocks are remembered: 4,000 measured orders."""
+
+CHOSEN_FROM: Final = 500
+"""Measured orders from which they say who serves; before, it is the scorer that wins on most shops."""
 
 LOOK_EVERY: Final = 50
 """Measured orders between two looks at who is ahead."""
@@ -92,23 +95,33 @@ def tally_of(ranks: Integers) -> Tally:
 
 
 class RollingTally:
-    """The tally of the last few thousand measured orders."""
+    """The tally of the last few thousand measured orders.
 
-    def __init__(self, scorers: int) -> None:
-        self._empty = empty_tally(scorers)
-        self._open = self._empty
-        self._closed: deque[Tally] = deque()
-        self._closed_sum = self._empty
+    `blocks` is what there was of it before: full blocks, the oldest first, and then the one that was being filled.
+    """
 
-    def add(self, ranks: Integers) -> None:
-        """Count one measured order, and forget a block when enough newer ones are full."""
+    def __init__(self, scorers: int, blocks: Sequence[Tally] = ()) -> None:
+        self._empty = self._open = empty_tally(scorers)
+        self._closed: deque[Tally] = deque(maxlen=KEPT_BLOCKS)
+        for block in blocks:
+            self._open += block
+            self._close_full()
+        self._closed_sum = merged(self._closed, self._empty)
+
+    def add(self, ranks: Integers) -> Tally:
+        """Count one measured order, and forget a block when enough newer ones are full; the block it went into."""
         self._open += tally_of(ranks)
-        if self._open.orders == BLOCK_ORDERS:
-            self._closed.append(self._open)
-            if len(self._closed) > KEPT_BLOCKS:
-                self._closed.popleft()
+        filled = self._open
+        if self._close_full():
             self._closed_sum = merged(self._closed, self._empty)
+        return filled
+
+    def _close_full(self) -> bool:
+        full = self._open.orders >= BLOCK_ORDERS
+        if full:
+            self._closed.append(self._open)
             self._open = self._empty
+        return full
 
     def total(self) -> Tally:
         """The sum of what is remembered."""
@@ -129,6 +142,11 @@ class Choice(Struct, frozen=True, gc=False):
     margin: int
 
 
+def lead_over_the_rest(tally: Tally, scorer: int) -> int:
+    """Hits of a scorer more than the best other one has; negative when that has more."""
+    return int(tally.hits[scorer] - np.delete(tally.hits, scorer).max(initial=0))
+
+
 def choose(tally: Tally, serving: int) -> Choice:
     """The scorer to serve with, given the one that does: the same for the same integers.
 
@@ -140,29 +158,28 @@ def choose(tally: Tally, serving: int) -> Choice:
         serving = best
     if serving and tally.lead(serving, 0) <= 0:
         serving = 0
-    others = np.delete(tally.hits, serving)
-    return Choice(serving, int(tally.hits[serving] - others.max(initial=0)))
+    return Choice(serving, lead_over_the_rest(tally, serving))
+
+
+def serving(tally: Tally, held: int) -> int:
+    """The scorer that serves from here on, given the one that does."""
+    return choose(tally, held).scorer if tally.orders >= CHOSEN_FROM else held
 
 
 class Selection:
-    """The scorer that serves, reconsidered after every so many measured orders."""
+    """The scorer that serves, reconsidered every so many measured orders; `first` serves until there are enough."""
 
-    def __init__(self, scorers: int) -> None:
+    def __init__(self, scorers: int, first: int = 0) -> None:
         self._rolling = RollingTally(scorers)
         self._measured = 0
-        self.choice = Choice(0, 0)
+        self.serving = first
 
     def add(self, ranks: Integers) -> None:
         """Count one measured order."""
         self._rolling.add(ranks)
         self._measured += 1
         if self._measured % LOOK_EVERY == 0:
-            self.choice = choose(self._rolling.total(), self.serving)
-
-    @property
-    def serving(self) -> int:
-        """The scorer that serves."""
-        return self.choice.scorer
+            self.serving = serving(self._rolling.total(), self.serving)
 
     def total(self) -> Tally:
         """What the choice rests on."""

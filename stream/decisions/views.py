@@ -60,7 +60,8 @@ class Views(Struct, frozen=True, gc=False, kw_only=True):
 
     `lines` are by SKU. `skus` and the `assortment` are by dense index (a SKU that is not in the catalogue is
     still offerable, without title and price); `ladders` are by range id. `pins` numbers the SKUs that the
-    policy pins. `policy` is the one that rows and ladders were made under. `shoppers` are by customer; `popular` holds
+    policy pins. `policy` is the one that rows and ladders were made under,
+    `scorer` the name of the scorer they were made by. `shoppers` are by customer; `popular` holds
     by (channel, tier) the row of what is ordered most, none where it is no reason.
     """
 
@@ -72,4 +73,10 @@ class Views(Struct, frozen=True, gc=False, kw_only=True):
     shoppers: Mapping[str, Shopper] = {}
     popular: Mapping[tuple[str, str], NeighbourRow] = {}
     policy: Policy = Policy()
+    scorer: str = ""
     window_days: int = 90
+
+    @property
+    def version(self) -> str:
+        """What names all that decides besides the counts: the policy's version and the scorer the lines speak by."""
+        return f"{self.policy.version}+{self.scorer}" if self.scorer else self.policy.version

@@ -12,18 +12,16 @@ from typing import Final, NamedTuple
 
 from stream.decisions.hide_one import hidden_sku, is_sampled
 from stream.decisions.policy import Policy
-from stream.decisions.scorers import Scorer
+from stream.decisions.scorers import SERVED, Scorer
 from stream.decisions.selection import BLOCK_ORDERS, KEPT_BLOCKS, Selection
 from stream.evaluation.figures import HEADS, Figures
 from stream.evaluation.numbered import NOBODY, NumberedHistory, NumberedOrder
 from stream.evaluation.pair_counts import PairCounts
 from stream.evaluation.ranking import Ranker
+from stream.services.partition_tally import ONE_IN
 
 TAUGHT: Final = 0.8
 """Share of the orders that only teach."""
-
-ONE_IN: Final = 2
-"""While teaching, one order in so many is measured."""
 
 _STRANGER: Mapping[int, int] = MappingProxyType({})
 
@@ -43,7 +41,7 @@ class Prequential:
         self._history, self._grid = history, grid
         self.counts = PairCounts(history.skus)
         self.ranker = Ranker(self.counts, grid, policy)
-        self.selection = Selection(len(grid))
+        self.selection = Selection(len(grid), grid.index(SERVED) if SERVED in grid else 0)
         self.figures = {scorer.name: Figures(len(history.skus)) for scorer in grid}
         self.served = Figures(len(history.skus))
         self._bought: dict[int, dict[int, int]] = {}
@@ -84,7 +82,8 @@ class Prequential:
             self.figures[scorer.name].add(int(ranks[which]), offers[which], question.heads)
         serving = self.selection.serving
         self.served.add(int(ranks[serving]), offers[serving], question.heads)
-        self.selection.add(ranks)
+        if is_sampled(order.order_id, ONE_IN):
+            self.selection.add(ranks)
         on_question(question)
 
     def _bought_by(self, order: NumberedOrder) -> Mapping[int, int]:

@@ -10,6 +10,7 @@ from msgspec import Struct
 
 from stream.decisions.policy import Policy
 from stream.decisions.scorers import GRID, Scorer
+from stream.decisions.selection import lead_over_the_rest
 from stream.errors import OperatorError
 from stream.evaluation.baselines import BatchEase, Comparison, ItemKnn, Trained
 from stream.evaluation.figures import Figures
@@ -76,7 +77,7 @@ def evaluate(
     elapsed = time.perf_counter() - start - beside
     for comparison in compared.values():
         comparison.finish()
-    choice = engine.selection.choice
+    serving = engine.selection.serving
     forecasts = forecast_moves(history, catalogue)
     return Evaluation(
         orders=len(history.orders),
@@ -87,8 +88,8 @@ def evaluate(
             **engine.figures,
             **{name: comparison.figures for name, comparison in compared.items()},
         },
-        selected=grid[choice.scorer].name,
-        margin=choice.margin,
+        selected=grid[serving].name,
+        margin=lead_over_the_rest(engine.selection.total(), serving),
         events_per_s=round(len(history.orders) / max(elapsed, 1e-9), 1),
         missing=missing,
         upsell=upsell_report(forecasts) if forecasts else None,

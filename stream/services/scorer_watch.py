@@ -1,7 +1,7 @@
-"""The stream as its own test set: orders are asked about before they are counted, and the scorers' hits are told.
+"""The stream as its own test set: orders are asked about before they are counted, and the scorers' hits are kept.
 
-Of each batch a bounded sample is measured. What is known then is what a basket would have been answered from: the
-worker's views, which may be as old as theirs.
+Which orders are measured depends on the log alone. What is known then is what a basket would have been answered from:
+the worker's views, which may be as old as theirs.
 """
 
 from __future__ import annotations
@@ -12,16 +12,16 @@ from typing import Final
 
 import numpy as np
 
-from stream.decisions.hide_one import hidden_sku, is_sampled
 from stream.decisions.model import Basket
 from stream.decisions.policy import Policy
 from stream.decisions.scorers import FITS, GRID, SERVED
-from stream.decisions.selection import Selection, choose
-from stream.decisions.selection import Tally as Tallies
+from stream.decisions.selection import CHOSEN_FROM, LOOK_EVERY, lead_over_the_rest, serving
 from stream.evaluation.ranking import GridRanker, Integers, Said
 from stream.events import Line, OrderPlaced
 from stream.ops.tally import Tally
 from stream.services.neighbour_fitter import HEADS_KEPT
+from stream.services.partition_tally import Arrival, PartitionTally
+from stream.tables.fitted import HeadsCounted
 from stream.tables.tables import Tables
 from stream.tables.view_cache import ViewCache
 from stream.tables.view_reader import ViewReader
@@ -36,66 +36,61 @@ NAMES: Final = [scorer.name for scorer in MEASURED]
 FIRST: Final = MEASURED.index(SERVED)
 """The scorer that serves until enough orders were measured."""
 
-ONE_IN: Final = 4
-MOST_A_BATCH: Final = 4
-"""One order in so many is measured, and at most so many of a batch: some ten milliseconds."""
-
-CHOSEN_FROM: Final = 500
-"""Measured orders of all workers from which they say who serves; before, it is the scorer that wins on most shops."""
-
-TOLD_EVERY_S: Final = 5.0
-HEADS_EVERY_S: Final = 60.0
-
 _NONE: Integers = np.zeros(0, np.int64)
 
 
-def serving(tally: Tallies, held: int) -> int:
-    """The scorer of `MEASURED` that serves, given the one that does."""
-    return choose(tally, held).scorer if tally.orders >= CHOSEN_FROM else held
-
-
 class ScorerWatch:
-    """Measures a sample of the orders of this worker, and tells the tables now and then."""
+    """Measures a sample of the orders of this worker's partitions, and chooses the scorer that serves."""
 
-    def __init__(self, tables: Tables, views: ViewReader, policy: Policy, tally: Tally, worker: str) -> None:
+    def __init__(self, tables: Tables, views: ViewReader, policy: Policy, tally: Tally) -> None:
         self._tables, self._views, self._policy, self._tally = tables, views, policy, tally
-        self._worker = worker
         self._ranker = GridRanker(MEASURED, policy.min_together)
-        self.selection = Selection(len(MEASURED))
-        self.serving = FIRST
+        self._partitions: dict[str, tuple[int, PartitionTally]] = {}
         self._heads: list[str] = []
-        self._heads_due_s = self._told_due_s = -np.inf
+        self._heads_counted: HeadsCounted | None = None
 
-    async def measure(self, orders: Sequence[OrderPlaced], now_s: float, now_ms: int) -> None:
-        """Ask about a sample of orders that are not counted yet. Raises StateUnavailable."""
-        asked = [
-            (order, hidden)
-            for order in orders
-            if is_sampled(order.order_id, ONE_IN)
-            and (hidden := hidden_sku(order.order_id, {line.sku for line in order.lines})) is not None
-        ][:MOST_A_BATCH]
+    async def measure(self, source: str, assignment: int, orders: Sequence[Arrival], now_s: float) -> None:
+        """Ask about a sample of orders that are not counted yet, of one partition. Raises StateUnavailable."""
+        partition = await self._partition(source, assignment)
+        asked = partition.sample(orders)
         if not asked:
             return
-        await self._look_at_heads(now_s)
-        await self._views.read([_basket(order, self._heads) for order, _ in asked], now_s)
-        for order, hidden in asked:
-            self._measure(order, hidden, self._views.cache)
+        await self._look_at_heads()
+        await self._views.read([_basket(one.arrival.order, self._heads) for one in asked], now_s)
+        before = partition.measured
+        for arrival, hidden in asked:
+            partition.add(arrival, self._ranks(arrival.order, hidden, self._views.cache))
         self._tally.add("scorers.measured", len(asked))
-        if now_s >= self._told_due_s:
-            self._told_due_s = now_s + TOLD_EVERY_S
-            await self._tables.scorers.put(self._worker, NAMES, self.selection.total(), now_ms)
-            self._serve((await self._tables.scorers.read(NAMES, now_ms)).tally)
+        await self._tables.scorers.keep(source, partition.changed())
+        partition.kept()
+        if before // LOOK_EVERY != partition.measured // LOOK_EVERY:
+            await self._choose()
 
-    def _serve(self, tally: Tallies) -> None:
-        """Let the scorer speak that all workers' orders speak for."""
-        chosen = serving(tally, self.serving)
-        if chosen != self.serving:
-            self.serving = chosen
-            self._views.serve(MEASURED[chosen])
-            self._tally.add("scorers.changed")
-            logger.info("lines speak by the scorer %s from now on", NAMES[chosen])
+    async def _partition(self, source: str, assignment: int) -> PartitionTally:
+        """The tally of a partition, as of the tables when the partition came to us."""
+        held = self._partitions.get(source)
+        if held is None or held[0] != assignment:
+            blocks = await self._tables.scorers.of(source, NAMES)
+            held = self._partitions[source] = assignment, PartitionTally(NAMES, blocks)
+        return held[1]
 
-    def _measure(self, order: OrderPlaced, hidden: str, cache: ViewCache) -> None:
+    async def _choose(self) -> None:
+        """Let the scorer serve that the orders of all partitions speak for."""
+        found = await self._tables.scorers.read(NAMES)
+        for name, hits in zip(NAMES, found.tally.hits.tolist(), strict=True):
+            self._tally.set(f"scorers.hits.{name}", hits)
+        self._tally.set("scorers.orders", found.tally.orders)
+        if found.tally.orders < CHOSEN_FROM:
+            return
+        held = NAMES.index(found.serving) if found.serving in NAMES else FIRST
+        chosen = serving(found.tally, held)
+        self._tally.counts["scorers.margin"] = lead_over_the_rest(found.tally, chosen)
+        if NAMES[chosen] != found.serving:
+            await self._tables.scorers.serve(NAMES[chosen])
+            self._tally.add("scorers.chosen")
+            logger.info("baskets are answered by the scorer %s from now on", NAMES[chosen])
+
+    def _ranks(self, order: OrderPlaced, hidden: str, cache: ViewCache) -> Integers:
         skus = sorted({line.sku for line in order.lines} - {hidden})
         lines = [item for item in cache.number(skus) if item in cache.lists]
         heads = [item for item in cache.number(self._heads) if item in cache.lists]
@@ -105,7 +100,7 @@ class ScorerWatch:
         ranked = self._ranker.rank(
             lines, self._said(cache, lines), np.array(heads, np.int64), {}, orders, cache.total_orders
         )
-        self.selection.add(ranked.ranks(target))
+        return ranked.ranks(target)
 
     def _said(self, cache: ViewCache, lines: Sequence[int]) -> Said:
         """What the lines say; the baseline speaks for a line until its first fit."""
@@ -135,12 +130,13 @@ class ScorerWatch:
             },
         )
 
-    async def _look_at_heads(self, now_s: float) -> None:
-        if now_s >= self._heads_due_s:
+    async def _look_at_heads(self) -> None:
+        counted = await self._tables.fitted.heads_counted()
+        if self._heads_counted is None or counted.orders != self._heads_counted.orders:
             idents = await self._tables.fitted.heads(HEADS_KEPT)
             names = await self._tables.dictionary.names(idents) if idents else {}
             self._heads = [names[ident] for ident in idents if ident in names]
-            self._heads_due_s = now_s + (HEADS_EVERY_S if self._heads else TOLD_EVERY_S)
+            self._heads_counted = counted
 
 
 def _basket(order: OrderPlaced, heads: Sequence[str]) -> Basket:

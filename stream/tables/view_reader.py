@@ -15,7 +15,7 @@ from stream.decisions.ladder import build_ladder
 from stream.decisions.model import Basket, Product, product_of
 from stream.decisions.neighbours import neighbour_rows
 from stream.decisions.policy import Policy
-from stream.decisions.scorers import SERVED, Scorer
+from stream.decisions.scorers import GRID, SERVED, Scorer
 from stream.decisions.views import Views
 from stream.tables.catalogue import DELISTED, read_product
 from stream.tables.fit_reader import FitReader
@@ -53,6 +53,9 @@ class ViewReader:
         self._afresh = False
         tables.with_cache(self._forget)
         self._asked: list[_Asked] = []
+        self._scorer = scorer
+        self._chosen: str | None = None
+        self._chosen_read_s = NEVER
         self._fits = FitReader(tables.fitted, scorer)
 
     def use(self, policy: Policy) -> None:
@@ -60,7 +63,8 @@ class ViewReader:
         self._next_policy = policy
 
     def serve(self, scorer: Scorer) -> None:
-        """Let another scorer speak for the lines, from the next read on."""
+        """Let another scorer speak for the lines, from the next read on, until the tables name another one."""
+        self._scorer = scorer
         self._fits.serve(scorer)
         self._forget()
 
@@ -106,7 +110,18 @@ class ViewReader:
         assert mine.views is not None
         return mine.views
 
+    async def _look_at_scorer(self, now_s: float) -> None:
+        """Serve by the scorer that the tables name; a name we do not know is that of another version's scorer."""
+        if self._chosen_read_s > now_s - self._half_age_s:
+            return
+        chosen = await self._tables.scorers.serving()
+        if chosen != self._chosen:
+            self._chosen = chosen
+            self.serve(next((scorer for scorer in GRID if scorer.name == chosen), SERVED))
+        self._chosen_read_s = now_s
+
     async def _read(self, baskets: Sequence[Basket], now_s: float) -> Views:
+        await self._look_at_scorer(now_s)
         full = len(self._cache.skus) > MOST_CACHED or len(self._cache.lists) > MOST_LISTS
         if full or self._afresh or self._policy is not self._next_policy:
             self._cache, self._policy = self._empty_cache(), self._next_policy
@@ -142,6 +157,7 @@ class ViewReader:
             ladders=cache.ladders,
             pins=pins,
             policy=self._policy,
+            scorer=self._scorer.name,
             window_days=self._window_days,
         )
 

@@ -5,16 +5,19 @@ from __future__ import annotations
 import doctest
 from datetime import UTC, datetime
 
+import msgspec
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from stream.decisions import explain, tiers, window
+from stream.decisions.assortment import Assortment
 from stream.decisions.model import product_of
 from stream.decisions.neighbours import neighbour_rows
 from stream.decisions.policy import Policy
 from stream.decisions.tiers import tier_after
+from stream.decisions.views import Views
 from stream.decisions.window import DAY_MS, Window
 from stream.events import Complement, ProductUpdated, Range
 from tests.decisions.shop import POLICY, product
@@ -139,3 +142,10 @@ def test_a_row_keeps_what_passes_the_floors_and_remembers_the_best_of_the_rest()
         (2, 2, "BELOW_SUPPORT"),
     ]
     assert (empty.item, empty.orders, empty.keys, empty.refused) == (8, 5, b"", ())
+
+
+def test_what_decides_is_named_by_the_policy_and_the_scorer() -> None:
+    views = Views(lines={}, skus=[], assortment=Assortment(), policy=POLICY)
+
+    assert views.version == POLICY.version
+    assert msgspec.structs.replace(views, scorer="baseline").version == f"{POLICY.version}+baseline"

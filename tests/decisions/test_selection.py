@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from stream.decisions.selection import (
     BLOCK_ORDERS,
+    CHOSEN_FROM,
     KEPT_BLOCKS,
-    LOOK_EVERY,
     MISSED,
     RANK_UNIT,
     RollingTally,
@@ -20,6 +20,7 @@ from stream.decisions.selection import (
     Tally,
     choose,
     empty_tally,
+    lead_over_the_rest,
     merged,
     tally_of,
 )
@@ -71,6 +72,23 @@ def test_a_rolling_tally_is_that_of_the_last_blocks() -> None:
     assert same(rolling.total(), summed(ranks[-(BLOCK_ORDERS * KEPT_BLOCKS + 7) :]))
 
 
+def test_a_rolling_tally_goes_on_from_its_blocks() -> None:
+    dice = np.random.default_rng(4)
+    ranks = dice.integers(0, 14, (BLOCK_ORDERS * (KEPT_BLOCKS + 3) + 9, 3))
+    whole, blocks = RollingTally(3), list[Tally]()
+    for each in ranks:
+        filled = whole.add(each)
+        if not blocks or blocks[-1].orders == BLOCK_ORDERS:
+            blocks.append(filled)
+        blocks[-1] = filled
+    again = RollingTally(3, blocks[-KEPT_BLOCKS - 1 :])
+
+    assert same(again.total(), whole.total())
+    for each in ranks[:BLOCK_ORDERS]:
+        assert same(again.add(each), whole.add(each))
+    assert same(again.total(), whole.total())
+
+
 def split(first_only: int, second_only: int) -> Tally:
     """Of two scorers: orders that only the first hit, and that only the second hit."""
     return merged(
@@ -99,7 +117,7 @@ def test_two_scorers_about_as_good_do_not_take_turns() -> None:
         served.append(selection.serving)
     changes = sum(before != after for before, after in pairwise(served))
 
-    assert served[LOOK_EVERY - 2] == 0, "nothing is claimed before the first look"
+    assert set(served[: CHOSEN_FROM - 1]) == {0}, "nothing changes before enough orders were measured"
     assert served[-1] != 0
     assert changes <= 3
 
@@ -112,7 +130,17 @@ def test_without_association_popularity_keeps_serving() -> None:
         selection.add(np.where(hits, 0, MISSED))
         assert selection.serving == 0
     assert selection.total().orders > BLOCK_ORDERS * (KEPT_BLOCKS - 1)
-    assert selection.choice.margin == int(selection.total().hits[0] - selection.total().hits[1:].max())
+    total = selection.total()
+    assert lead_over_the_rest(total, 0) == int(total.hits[0] - total.hits[1:].max())
+
+
+def test_until_enough_orders_were_measured_the_first_scorer_serves() -> None:
+    selection, served = Selection(2, first=1), []
+    for _ in range(CHOSEN_FROM):
+        selection.add(np.array([0, MISSED]))
+        served.append(selection.serving)
+
+    assert served == [1] * (CHOSEN_FROM - 1) + [0]
 
 
 def test_a_shop_that_changes_is_followed() -> None:

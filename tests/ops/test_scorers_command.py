@@ -4,26 +4,28 @@ from __future__ import annotations
 
 import asyncio
 import json
-import time
 
 import numpy as np
 from typer.testing import CliRunner
 
 from stream.cli import app
+from stream.decisions.scorers import SERVED
 from stream.decisions.selection import MISSED, empty_tally, merged, tally_of
 from stream.errors import OperatorError
 from stream.services.scorer_watch import NAMES
 from stream.settings import load_settings
+from stream.tables.scorers import block_of
 from stream.tables.tables import Tables
 
 
 async def tell(redis_url: str) -> None:
-    """A worker has measured 40 orders; the second scorer finds what is hidden in each."""
+    """On one partition 40 orders were measured; the second scorer finds what is hidden in each."""
     tables = Tables.on_redis(load_settings({}, redis_url=redis_url))
     await tables.open()
     ranks = np.array([MISSED, 3, *[MISSED] * (len(NAMES) - 2)])
     tally = merged([tally_of(ranks)] * 40, empty_tally(len(NAMES)))
-    await tables.scorers.put("worker", NAMES, tally, time.time_ns() // 1_000_000)
+    block = block_of(tally, NAMES, number=0, last_offset=90, second=1, in_second=1)
+    await tables.scorers.keep("order-placed/0", [block])
     await tables.close()
 
 
@@ -34,9 +36,10 @@ def test_the_scorer_that_is_ahead_is_named(redis_url: str) -> None:
     table = CliRunner().invoke(app, ["scorers", "--redis", redis_url], env={"COLUMNS": "120"})
 
     report = json.loads(line.stdout)
-    assert (report["measured"], report["workers"], report["selected"]) == (40, 1, NAMES[1])
+    assert report["served"] == SERVED.name, "too few orders to choose from"
+    assert (report["measured"], report["partitions"], report["selected"]) == (40, 1, NAMES[1])
     assert report["scores"][NAMES[1]] == {"hr@5": 1.0, "hr@10": 1.0, "mrr@10": 0.25, "lead": 40}
-    assert "40 orders measured by 1 workers" in table.stdout
+    assert "40 orders measured on 1 partitions" in table.stdout
     assert f"Ahead: {NAMES[1]}, +40 hits over the next" in " ".join(table.stdout.split())
 
 
