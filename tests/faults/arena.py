@@ -127,6 +127,8 @@ class Arena:
         await make_topics(self.broker.bootstrap, specs, replication=3 if len(self.broker.nodes) >= 3 else 1)
         self.tables = Tables.on_redis(msgspec.structs.replace(self.settings, redis_url=url))
         self._stack.push_async_callback(self.tables.close)
+        if redis == "shared":
+            self._stack.push_async_callback(self.forget_tables, self.tables)
         self.group = await self._stack.enter_async_context(
             Group(self.broker.bootstrap, self.settings.group, self.prefix)
         )
@@ -203,8 +205,6 @@ class Arena:
         finally:
             for worker in self.workers:
                 await worker.end(signal.SIGKILL)
-            if self.redis is None and hasattr(self, "tables"):
-                await self.forget_tables(self.tables)
             await self._stack.aclose()
             self.history.close()
 

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from tests.faults.history import read_history
-from tests.faults.report import Round, rows_of, table
+from tests.faults.report import Round, note_round, rows_of, table
 
 ROUNDS = pytest.StashKey[list[Round]]()
 MEASURED = pytest.StashKey[dict[str, Any]]()
@@ -112,7 +112,8 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) ->
     if counts and (report.when == "call" or report.failed):
         params: Any = item.callspec.params if hasattr(item, "callspec") else {}
         error = call.excinfo.exconly() if call.excinfo else ""
-        item.config.stash[ROUNDS].append(
+        note_round(
+            item.config.stash[ROUNDS],
             Round(
                 row=row_of(item),
                 test=name_of(item),
@@ -124,7 +125,7 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) ->
                 error=" ".join(error.split())[:300],
                 rotation=item.get_closest_marker("rotation") is not None,
                 commit=item.config.stash[COMMIT],
-            )
+            ),
         )
         _write_report(item.config)
     return report

@@ -73,6 +73,15 @@ BEGIN, END = "<!-- rows -->", "<!-- end of rows -->"
 HEADS = ("row", "test", "rounds", "green", "seeds", "records", "caught up", "twice", "MiB")
 
 
+def note_round(rounds: list[Round], one: Round) -> None:
+    """Add what was seen of a round; what fails when it is taken down makes a round red that was noted already."""
+    if rounds and (rounds[-1].test, rounds[-1].round) == (one.test, one.round):
+        before = rounds.pop()
+        error = "; then ".join(text for text in (before.error, one.error) if text)
+        one = before._replace(passed=before.passed and one.passed, error=error)
+    rounds.append(one)
+
+
 def rows_of(rounds: Iterable[Round]) -> list[Row]:
     """Rounds by row and test, in the order of the matrix."""
     found: dict[tuple[int, str], list[Round]] = {}

@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from tests.faults.report import Round, latest, main, read_rounds, rows_of, table
+from tests.faults.report import Round, latest, main, note_round, read_rounds, rows_of, table
 
 
 def one(row: int, test: str, number: int, passed: bool, **measured: Any) -> Round:
@@ -59,3 +59,12 @@ def test_neighbouring_seeds_are_one_range_and_each_commit_has_its_sum(tmp_path: 
         "commit def5678: 0 of 1 rounds green",
     ]
     assert lines[7] == "red: row 1, test_killed, round 1, seed 7, commit def5678: I1 does not hold"
+
+
+def test_a_round_that_fails_when_it_is_taken_down_is_one_red_round() -> None:
+    rounds: list[Round] = []
+    note_round(rounds, one(1, "test_a", 1, True))
+    note_round(rounds, one(1, "test_a", 1, False))
+    note_round(rounds, one(1, "test_a", 2, True))
+
+    assert [(r.round, r.passed, r.error) for r in rounds] == [(1, False, "I1 does not hold"), (2, True, "")]

@@ -7,6 +7,7 @@ import asyncio
 import pytest
 from redis.crc import key_slot
 
+from stream.tables.ids import sku_id, tag_of
 from tests.faults.arena import Arena
 from tests.faults.cluster_faults import fall_behind, lacking, move_a_tag, replaced, taken_over
 from tests.redis_cluster import local_cluster
@@ -36,14 +37,16 @@ async def test_a_move_that_stands_still_holds_up_its_tag_and_nothing_is_counted_
     await arena.start(redis=cluster.url, workers=1, max_batch=100)
     await arena.publish(arena.log.step(200, 20))
     await arena.caught_up()
-    keys, tag = arena.tables.keys, arena.dice.randrange(arena.tables.layout.tags)
+    skus = arena.dice.sample(arena.log.skus, 2)
+    keys, tag = arena.tables.keys, tag_of(sku_id(skus[0]), arena.tables.layout.tags)
     source = await cluster.owner(keys.fences(tag))
     target = arena.dice.choice([node for node in await cluster.primaries() if node != source])
     slot = key_slot(keys.fences(tag))
     await cluster.begin_move(slot, source, target)
     await source.ask("MIGRATE", "127.0.0.1", target.port, keys.fences(tag), 0, 5_000)
 
-    await arena.publish(arena.log.step(200, 20))
+    # One order at least changes counts of this very tag.
+    await arena.publish([*arena.log.step(200, 20), arena.log.order(skus=skus)])
     await arena.workers[0].says("TryAgain")
     while await cluster.move_keys(slot, source, target):
         await asyncio.sleep(POLL_S)
