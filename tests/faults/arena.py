@@ -38,6 +38,7 @@ from tests.faults.load import (
     Message,
     now_to_the_second,
 )
+from tests.faults.nursery import Nursery
 from tests.faults.proof import (
     DEAD,
     DEAD_LETTER_TOPICS,
@@ -81,6 +82,8 @@ class Arena:
     """Whether rows that take minutes take the whole of them."""
     began: datetime | None = None
     """The time the events speak of; a round that is replayed has that of the first one, any other one its own."""
+    nursery: Nursery | None = None
+    """Forks the workers; without one each is started with its imports."""
     measured: dict[str, Any] = field(default_factory=dict)
     workers: list[WorkerProcess] = field(default_factory=list)
     duplicates_allowed: int = 0
@@ -234,7 +237,7 @@ class Arena:
         program = FAILING if switches else PLAIN
         self.history.note("worker starts", worker=name, switches=switches)
         worker = await WorkerProcess.start(
-            name, program, {**values, **environ, **switches}, self.folder / f"{name}.log"
+            name, program, {**values, **environ, **switches}, self.folder / f"{name}.log", self.nursery
         )
         self.workers.append(worker)
         return worker

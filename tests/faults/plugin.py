@@ -33,6 +33,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption(
         "--sabotage", default="", choices=["", "fence", "claim", "epoch"], help="break the workers"
     )
+    group.addoption("--forked", action="store_true", help="fork workers off a process with the imports done")
     group.addoption("--replay", type=Path, help="run the round of this history.jsonl again")
 
 

@@ -9,6 +9,8 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
+from tests.faults.nursery import ForkedProcess, Nursery
+
 ROOT = Path(__file__).parents[2]
 PATIENCE_S = 120.0
 POLL_S = 0.05
@@ -18,14 +20,18 @@ READY = "worker ready"
 class WorkerProcess:
     """One process and what it says on stderr."""
 
-    def __init__(self, name: str, process: asyncio.subprocess.Process, log: Path) -> None:
+    def __init__(self, name: str, process: asyncio.subprocess.Process | ForkedProcess, log: Path) -> None:
         self.name, self.process, self.log = name, process, log
         self.paused = False
         self._was_ready = False
 
     @classmethod
-    async def start(cls, name: str, program: str, environ: Mapping[str, str], log: Path) -> WorkerProcess:
-        """Start `python -m program worker`; it may not be ready yet."""
+    async def start(
+        cls, name: str, program: str, environ: Mapping[str, str], log: Path, nursery: Nursery | None = None
+    ) -> WorkerProcess:
+        """Start `python -m program worker`, or have the nursery fork it; it may not be ready yet."""
+        if nursery is not None:
+            return cls(name, await asyncio.to_thread(nursery.start, program, environ, log), log)
         with log.open("wb") as output:
             process = await asyncio.create_subprocess_exec(
                 *(sys.executable, "-m", program, "worker"),
