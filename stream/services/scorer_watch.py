@@ -36,6 +36,9 @@ NAMES: Final = [scorer.name for scorer in MEASURED]
 FIRST: Final = MEASURED.index(SERVED)
 """The scorer that serves until enough orders were measured."""
 
+HEAD_ORDERS_EVERY_S: Final = 1.0
+"""How often the orders of the shop's most ordered items are read: they may be as old as what baskets are told."""
+
 _NONE: Integers = np.zeros(0, np.int64)
 
 
@@ -47,6 +50,9 @@ class ScorerWatch:
         self._ranker = GridRanker(MEASURED, policy.min_together)
         self._partitions: dict[str, tuple[int, PartitionTally]] = {}
         self._heads: list[str] = []
+        self._head_idents: list[bytes] = []
+        self._head_orders: list[int] = []
+        self._head_orders_read_s = -np.inf
         self._heads_counted: HeadsCounted | None = None
 
     async def measure(self, source: str, assignment: int, orders: Sequence[Arrival], now_s: float) -> None:
@@ -55,8 +61,8 @@ class ScorerWatch:
         asked = partition.sample(orders)
         if not asked:
             return
-        await self._look_at_heads()
-        await self._views.read([_basket(one.arrival.order, self._heads) for one in asked], now_s)
+        await self._look_at_heads(now_s)
+        await self._views.read([_basket(one.arrival.order) for one in asked], now_s)
         before = partition.measured
         for arrival, hidden in asked:
             partition.add(arrival, self._ranks(arrival.order, hidden, self._views.cache))
@@ -93,10 +99,10 @@ class ScorerWatch:
     def _ranks(self, order: OrderPlaced, hidden: str, cache: ViewCache) -> Integers:
         skus = sorted({line.sku for line in order.lines} - {hidden})
         lines = [item for item in cache.number(skus) if item in cache.lists]
-        heads = [item for item in cache.number(self._heads) if item in cache.lists]
+        heads = cache.number(self._heads)
         [target] = cache.number([hidden])
         orders = cache.order_counts.copy()
-        orders[heads] = [cache.lists[head].orders for head in heads]
+        orders[heads] = self._head_orders
         ranked = self._ranker.rank(
             lines, self._said(cache, lines), np.array(heads, np.int64), {}, orders, cache.total_orders
         )
@@ -130,18 +136,22 @@ class ScorerWatch:
             },
         )
 
-    async def _look_at_heads(self) -> None:
+    async def _look_at_heads(self, now_s: float) -> None:
         counted = await self._tables.fitted.heads_counted()
         if self._heads_counted is None or counted.orders != self._heads_counted.orders:
             idents = await self._tables.fitted.heads(HEADS_KEPT)
             names = await self._tables.dictionary.names(idents) if idents else {}
-            self._heads = [names[ident] for ident in idents if ident in names]
-            self._heads_counted = counted
+            self._head_idents = [ident for ident in idents if ident in names]
+            self._heads = [names[ident] for ident in self._head_idents]
+            self._heads_counted, self._head_orders_read_s = counted, -np.inf
+        if self._head_orders_read_s <= now_s - HEAD_ORDERS_EVERY_S:
+            self._head_orders = await self._tables.neighbours.order_counts(self._head_idents)
+            self._head_orders_read_s = now_s
 
 
-def _basket(order: OrderPlaced, heads: Sequence[str]) -> Basket:
-    """What has to be read to ask about an order: its lines, and the shop's most ordered items."""
-    skus = sorted({line.sku for line in order.lines} | set(heads))
+def _basket(order: OrderPlaced) -> Basket:
+    """What has to be read to ask about an order: what its lines say."""
+    skus = sorted({line.sku for line in order.lines})
     return Basket(
         suggestion_id="",
         basket_id=order.order_id,

@@ -11,7 +11,6 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import hiredis
 from redis.asyncio.connection import ConnectionPool
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
@@ -147,15 +146,10 @@ class ClusterNodes:
             self._pools[node] = pool
         connection: Any = await pool.get_connection()  # type: ignore[no-untyped-call]
         try:
-            await connection.send_packed_command(
-                b"".join([hiredis.pack_command(command) for command in commands]), check_health=False
-            )
-            return [await _answer(connection) for _ in commands]
-        except BaseException:
-            await connection.disconnect(nowait=True)
-            raise
+            answers: list[Any] = await connection.exchange(commands)
         finally:
             await pool.release(connection)
+        return answers
 
     async def close(self) -> None:
         """Let go of every connection."""

@@ -9,7 +9,7 @@ from stream.tables.keys import Keys
 from stream.tables.store import Command, Store
 
 MOST_CACHED = 200_000
-"""SKUs a worker remembers before it starts afresh: about 170 bytes each with names of 16 characters."""
+"""SKUs a worker remembers before it starts afresh: about 230 bytes each with names of 16 characters."""
 
 
 class Dictionary:
@@ -18,25 +18,30 @@ class Dictionary:
     def __init__(self, store: Store, keys: Keys, tags: int) -> None:
         self._store, self._keys, self._tags = store, keys, tags
         self._skus: dict[bytes, str] = {}
+        self._clear: set[str] = set()
+        """SKUs that are known to be those their ids stand for."""
         self.written = 0
         """SKUs this worker was the first to write down: many in a short time are a flood of made-up ones."""
 
     def forget(self) -> None:
         """Ask the tables again: they may have lost what was written down."""
         self._skus.clear()
+        self._clear.clear()
 
     async def remember(self, skus: Iterable[str]) -> set[str]:
         """Write the new ones down; returns those whose id already stands for another SKU."""
         self._make_room()
         new: dict[int, list[str]] = {}
         collisions = set()
-        for sku in sorted(set(skus)):
+        for sku in sorted(set(skus) - self._clear):
             ident = sku_id(sku)
             held = self._skus.get(ident)
             if held is None:
                 new.setdefault(tag_of(ident, self._tags), []).append(sku)
             elif held != sku:
                 collisions.add(sku)
+            else:
+                self._clear.add(held)
         commands: list[Command] = []
         for tag, mine in new.items():
             key = self._keys.skus(tag)
@@ -46,9 +51,11 @@ class Dictionary:
         for mine in new.values():
             self.written += sum(int(next(answers)) for _ in mine)
             for sku, held_now in zip(mine, next(answers), strict=True):
-                self._skus[sku_id(sku)] = held_now.decode()
-                if held_now.decode() != sku:
+                held = self._skus[sku_id(sku)] = held_now.decode()
+                if held != sku:
                     collisions.add(sku)
+                else:
+                    self._clear.add(held)
         return collisions
 
     async def names(self, idents: Sequence[bytes]) -> dict[bytes, str]:
@@ -71,4 +78,4 @@ class Dictionary:
 
     def _make_room(self) -> None:
         if len(self._skus) > MOST_CACHED:
-            self._skus.clear()
+            self.forget()

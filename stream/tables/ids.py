@@ -25,6 +25,7 @@ def order_id(order: str) -> bytes:
     return blake2b(order.encode()).digest()[:16]
 
 
+@lru_cache(maxsize=1 << 15)
 def customer_id(customer: str) -> bytes:
     """The leading 16 bytes of the customer id's BLAKE2b digest."""
     return blake2b(customer.encode()).digest()[:16]

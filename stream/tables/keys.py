@@ -8,9 +8,15 @@ a key without it, which every version reads.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 
 LAYOUT_VERSION = 1
 """Goes up when what a key holds changes its meaning: tables of two versions cannot be read by one program."""
+
+
+@cache
+def _prefix(namespace: str, tag: int) -> bytes:
+    return f"{namespace}:v{LAYOUT_VERSION}:{{t{tag:03d}}}:".encode()
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +40,7 @@ class Keys:
 
     def prefix(self, tag: int) -> bytes:
         """What every key of a tag begins with."""
-        return f"{self.namespace}:v{LAYOUT_VERSION}:{{t{tag:03d}}}:".encode()
+        return _prefix(self.namespace, tag)
 
     def fences(self, tag: int) -> bytes:
         """Hash: `<topic>/<partition>` -> `offset:watermark pane`; `.../e` -> epoch; the others: pane_marks.py."""

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable
 from typing import Any
 
-import hiredis
 import redis.asyncio
 from redis.asyncio.connection import Connection, SSLConnection, UnixDomainSocketConnection
 from redis.asyncio.retry import Retry
@@ -21,6 +19,7 @@ from redis.backoff import ExponentialWithJitterBackoff, NoBackoff
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 
+from stream.tables.exchanging import Exchanging, OfPrimary
 from stream.tables.redis_url import RedisPlace
 from stream.tables.servers import Greeting
 
@@ -31,23 +30,15 @@ SENTINEL_TIMEOUT_S = 1.0
 """How long a sentinel may take; a dead one must not use up the time of a whole round trip."""
 
 
-class Packing:
-    """Packs commands in C: a batch is hundreds of commands, and Python was half their cost."""
-
-    def pack_commands(self, commands: Iterable[Iterable[Any]]) -> list[bytes]:
-        """The commands as one piece of bytes."""
-        return [b"".join([hiredis.pack_command(tuple(command)) for command in commands])]
-
-
-class TcpConnection(Packing, Connection):
+class TcpConnection(Exchanging, Connection):
     """`redis://`."""
 
 
-class TlsConnection(Packing, SSLConnection):
+class TlsConnection(Exchanging, SSLConnection):
     """`rediss://`."""
 
 
-class SocketConnection(Packing, UnixDomainSocketConnection):
+class SocketConnection(Exchanging, UnixDomainSocketConnection):
     """`unix://`."""
 
 
@@ -59,24 +50,11 @@ PACKING: dict[Any, Any] = {
 """Our connection class for redis-py's choice."""
 
 
-class _OfPrimary(Packing):
-    """Refuses a server that says it is a replica: sentinels may name the old primary for a while."""
-
-    async def on_connect_check_health(self, check_health: bool = True) -> None:
-        """Greet the server as usual, then ask for its role; raises ConnectionError unless it is the primary."""
-        connection: Any = self
-        await super().on_connect_check_health(check_health=check_health)  # type: ignore[misc]
-        await connection.send_command("ROLE", check_health=False)
-        role = (await connection.read_response())[0]
-        if role not in (b"master", "master"):
-            raise RedisConnectionError(f"{connection.host}:{connection.port} is a {role!r}, not the primary")
-
-
-class _PrimaryConnection(_OfPrimary, SentinelManagedConnection):
+class _PrimaryConnection(OfPrimary, SentinelManagedConnection):
     pass
 
 
-class _PrimaryTlsConnection(_OfPrimary, SentinelManagedSSLConnection):
+class _PrimaryTlsConnection(OfPrimary, SentinelManagedSSLConnection):
     pass
 
 

@@ -33,8 +33,6 @@ class RedisStore:
         self._redis = primary_client(
             place, timeout_s=timeout_s, greet=self._servers.greet, max_connections=max_connections
         )
-        # Answers as the wire gives them: the twin gives the same, and nothing is decoded twice.
-        self._redis.response_callbacks = {}
         self._where, self._timeout_s = place.shown, timeout_s
         # Calls beyond the connections there are wait for one; redis-py would refuse them as if Redis were away.
         self._room = asyncio.Semaphore(max_connections)
@@ -64,16 +62,24 @@ class RedisStore:
         if not commands:
             return []
         self._servers.check()
-        pipe = self._redis.pipeline(transaction=False)
-        for command in commands:
-            pipe.execute_command(*command)
         try:
             async with self._room, asyncio.timeout(self._timeout_s):
-                answers: list[Any] = await pipe.execute(raise_on_error=False)
+                return await self._exchange(commands)
         except TimeoutError as exc:
             raise StateUnavailable(f"Redis at {self._where} did not answer in {self._timeout_s:g} s") from exc
         except RedisError as exc:
             raise translated(exc, self._where) from exc
+
+    async def _exchange(self, commands: Sequence[Command]) -> list[Any]:
+        """Answers as the wire gives them; what was cut off is sent again over a new connection, a few times."""
+        pool = self._redis.connection_pool
+        connection: Any = await pool.get_connection()  # type: ignore[no-untyped-call]
+        try:
+            answers: list[Any] = await connection.retry.call_with_retry(
+                lambda: connection.exchange(commands), lambda error: connection.disconnect(error=error)
+            )
+        finally:
+            await pool.release(connection)
         return answers
 
     async def close(self) -> None:
