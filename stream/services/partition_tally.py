@@ -58,15 +58,14 @@ class PartitionTally:
         asked = []
         for arrival in arrivals:
             order = arrival.order
-            if arrival.offset <= self._last_offset or not is_sampled(order.order_id, ONE_IN):
+            full = in_second >= MOST_A_SECOND and arrival.at_ms // 1_000 == second
+            if full or arrival.offset <= self._last_offset or not is_sampled(order.order_id, ONE_IN):
                 continue
             hidden = hidden_sku(order.order_id, {line.sku for line in order.lines})
             if hidden is None:
                 continue
-            own, place = _counted(arrival, second, in_second)
-            if place <= MOST_A_SECOND:
-                second, in_second = own, place
-                asked.append(Question(arrival, hidden))
+            second, in_second = _counted(arrival, second, in_second)
+            asked.append(Question(arrival, hidden))
         return asked
 
     def add(self, arrival: Arrival, ranks: Integers) -> None:
