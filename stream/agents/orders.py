@@ -48,6 +48,8 @@ def register(app: faust.App, wiring: Wiring, *, answered: Answered) -> None:
             wiring.tally.add(f"orders.{verdict.value}", orders)
         wiring.tally.add("orders.truncated", sum(len(r.event.lines) > MAX_COUNTED for r in received))
         wiring.tally.add("pairs", placed.applied.pair_updates)
+        if placed.applied.full_diaries:
+            wiring.tally.add("diaries.full", placed.applied.full_diaries)
         await answer_orders(wiring, zip(received, placed.verdicts, strict=True), answered)
 
     @app.agent(batch_topic(app, wiring.topic(topics.ORDER_PLACED)), name="on_order_placed")

@@ -40,11 +40,18 @@ def _with_tables(redis: str | None, use: Callable[[Tables], Awaitable[T]]) -> T:
 
 
 @app.command()
-def dump(redis: Redis = None) -> None:
+def dump(
+    redis: Redis = None,
+    diaries: Annotated[
+        bool, typer.Option("--diaries", help="Also what each customer bought, as rows of the table `diary`.")
+    ] = False,
+) -> None:
     """Every row as canonical, sorted JSON Lines on stdout: two equal tables print equal bytes."""
 
     async def run(tables: Tables) -> None:
         async for row in dump_rows(tables):
+            if row["table"] == "diary" and not diaries:
+                continue
             sys.stdout.buffer.write(_json(row) + b"\n")
 
     _with_tables(redis, run)
@@ -91,7 +98,9 @@ def start_again(
 def inspect(
     redis: Redis = None,
     sku: Annotated[str | None, typer.Option(help="A SKU: orders, partners by count, catalogue.")] = None,
-    customer: Annotated[str | None, typer.Option(help="A customer: spend by pane, tier, profile.")] = None,
+    customer: Annotated[
+        str | None, typer.Option(help="A customer: spend by pane, purchases, tier, profile.")
+    ] = None,
 ) -> None:
     """All that the tables hold of one SKU or one customer, as JSON. Exit code 1 when there is nothing."""
     if (sku is None) == (customer is None):

@@ -26,7 +26,7 @@ PaneOf = tuple[int, int]
 
 
 class AccountEntry(NamedTuple):
-    """A change of a customer's account: `orders` and `spend` in `pane`."""
+    """A change of a customer's account: `orders` and `spend` in `pane`, and entries of the `diary`."""
 
     customer: str
     pane: int
@@ -35,6 +35,7 @@ class AccountEntry(NamedTuple):
     orders: int
     ident: bytes | None = None
     """The customer's id as keys hold it, of one whose name is no longer known."""
+    diary: bytes = b""
 
 
 class Change(NamedTuple):
@@ -73,14 +74,17 @@ class TierTable(NamedTuple):
 
 @dataclass(slots=True)
 class Applied:
-    """What applying did: directed pair updates made, and the tags that posted to the outbox."""
+    """What applying did: directed pair updates made, the tags that posted to the outbox, and how many customers
+    bought more than a diary holds."""
 
     pair_updates: int
     posted_tags: list[int]
+    full_diaries: int = 0
 
-    def add(self, pair_updates: int, posted_tags: Iterable[int]) -> None:
+    def add(self, pair_updates: int, posted_tags: Iterable[int], full_diaries: int = 0) -> None:
         """Count something more."""
         self.pair_updates += pair_updates
+        self.full_diaries += full_diaries
         self.posted_tags.extend(posted_tags)
 
 
@@ -156,6 +160,7 @@ class FencedBatch:
             names.extend(self._keys_of(tag, sku))
         for account in share.customers:
             names += [keys.customer(tag, account.ident), keys.spend(tag, account.ident)]
+            names.append(keys.diary(tag, account.ident))
         return Script(
             "apply",
             names,
@@ -200,7 +205,8 @@ def _take_in(owner: Owner, call: _Call, answer: Sequence[Any], applied: Applied)
     """Count what a call did; APPLIED, ALREADY or STRADDLES. Raises Superseded, StateLost."""
     code = owner.settle(call.batch.fence, call.tag, answer, call.step[-1].offset)
     if code == APPLIED:
-        applied.add(len(call.share.entries) // 12, [call.tag] if int(answer[1]) else [])
+        posted = [call.tag] if int(answer[1]) else []
+        applied.add(len(call.share.entries) // 12, posted, int(answer[2]))
     return code
 
 
@@ -221,11 +227,13 @@ def _steps(changes: Sequence[Change], max_pairs: int) -> Iterator[list[Change]]:
 def _accounts(changes: Sequence[Change]) -> list[Account]:
     """The changes of each customer's account, in the order first seen."""
     sums: dict[tuple[str, bytes | None], dict[tuple[int, str], int]] = {}
+    diaries: dict[tuple[str, bytes | None], bytes] = {}
     for change in changes:
         if change.account is None:
             continue
-        customer, pane, currency, spend, orders, ident = change.account
+        customer, pane, currency, spend, orders, ident, diary = change.account
         account = sums.setdefault((customer, ident), {})
+        diaries[customer, ident] = diaries.get((customer, ident), b"") + diary
         for what, delta in (("o", orders), (currency, spend)):
             if delta:
                 account[pane, what] = account.get((pane, what), 0) + delta
@@ -233,7 +241,8 @@ def _accounts(changes: Sequence[Change]) -> list[Account]:
         Account(
             ident or customer_id(name),
             name,
-            [(str(pane), what, str(d)) for (pane, what), d in entries.items() if d],
+            [(str(pane), what, str(d)) for (pane, what), d in changes_of.items() if d],
+            diaries[name, ident],
         )
-        for (name, ident), entries in sums.items()
+        for (name, ident), changes_of in sums.items()
     ]

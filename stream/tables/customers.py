@@ -152,7 +152,7 @@ class Customers:
             "sweep",
             [
                 *(keys.fences(tag), keys.customer(tag, ident), keys.tiers(tag), keys.due(tag)),
-                *(keys.outbox(tag), keys.spend(tag, ident)),
+                *(keys.outbox(tag), keys.spend(tag, ident), keys.diary(tag, ident)),
             ],
             [ident, cutoff, self._tiers.packed(), f"sweep/{cutoff}"],
         )

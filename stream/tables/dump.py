@@ -6,6 +6,8 @@ from collections import defaultdict
 from collections.abc import AsyncIterator, Iterable
 from typing import Any
 
+from stream.tables.diary import is_full, sums
+from stream.tables.ids import SKU_BYTES
 from stream.tables.order_record import split, unpack
 from stream.tables.store import Command
 from stream.tables.tables import Tables
@@ -32,13 +34,14 @@ async def scan(tables: Tables) -> dict[str, list[tuple[int, str, bytes]]]:
 async def dump_rows(tables: Tables) -> AsyncIterator[Row]:
     """Every row in canonical order: by table, then by the row's ids.
 
-    Counts of zero and orders whose every piece came back are not rows. What is read while orders flow is not one
-    moment's state; stop the workers, or compare at rest.
+    Counts of zero and orders whose every piece came back are not rows; every customer has a diary, be it empty.
+    What is read while orders flow is not one moment's state; stop the workers, or compare at rest.
     """
     families = await scan(tables)
     for rows in (
         _co_purchases(tables, families.get("co", [])),
         _customers(tables, families.get("customer", [])),
+        _diaries(tables, families.get("customer", []), families.get("diary", [])),
         _orders(tables, families.get("pane", [])),
         _order_counts(tables, families.get("orders", [])),
     ):
@@ -48,7 +51,7 @@ async def dump_rows(tables: Tables) -> AsyncIterator[Row]:
 
 async def _read(
     tables: Tables, verb: str, keys: Iterable[bytes], *args: Any
-) -> AsyncIterator[tuple[bytes, list[bytes]]]:
+) -> AsyncIterator[tuple[bytes, Any]]:
     """Each key with its answer to `verb`."""
     pending = list(keys)
     for start in range(0, len(pending), READ_KEYS):
@@ -88,6 +91,41 @@ async def _customers(tables: Tables, found: list[tuple[int, str, bytes]]) -> Asy
             "spend": spend,
             "tier": positions[name],
         }
+
+
+async def _diaries(
+    tables: Tables, customers: list[tuple[int, str, bytes]], found: list[tuple[int, str, bytes]]
+) -> AsyncIterator[Row]:
+    """What each customer bought, None where it was more than a diary holds; one that is nobody's bears its digest."""
+    names: dict[str, str] = {}
+    of_key = {key: rest for _, rest, key in customers}
+    async for key, answer in _read(tables, "HGET", of_key, "id"):
+        names[of_key[key]] = of_key[key] if answer is None else answer.decode()
+    held = dict.fromkeys(names, b"")
+    of_key = {key: rest for _, rest, key in found}
+    async for key, answer in _read(tables, "GET", of_key):
+        held[of_key[key]] = answer
+    for rest in sorted(held, key=lambda rest: names.get(rest, rest)):
+        raw = held[rest]
+        yield {
+            "table": "diary",
+            "customer_id": names.get(rest, rest),
+            "purchases": None if is_full(raw) else await purchase_rows(tables, raw),
+        }
+
+
+async def purchase_rows(tables: Tables, raw: bytes) -> list[list[str | int]]:
+    """The [SKU, pane, times] of a diary, sorted."""
+    bought = sums(raw)
+    skus = await tables.dictionary.names(sorted({each[:SKU_BYTES] for each in bought}))
+    return sorted(
+        [
+            skus.get(each[:SKU_BYTES], each[:SKU_BYTES].hex()),
+            int.from_bytes(each[SKU_BYTES:], "big", signed=True),
+            times,
+        ]
+        for each, times in bought.items()
+    )
 
 
 async def _orders(tables: Tables, found: list[tuple[int, str, bytes]]) -> AsyncIterator[Row]:

@@ -102,7 +102,7 @@ class Erasures:
             "erase_customer",
             [
                 *(keys.fences(tag), keys.customer(tag, ident), keys.tiers(tag), keys.due(tag)),
-                *(keys.outbox(tag), keys.spend(tag, ident), keys.erased(tag)),
+                *(keys.outbox(tag), keys.spend(tag, ident), keys.erased(tag), keys.diary(tag, ident)),
             ],
             [owner.source, owner.epochs[tag], ident, request.at_ms, mark, wiped, self._tiers.packed()],
         )

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from stream.tables.dump import READ_KEYS, Row, scan
+from stream.tables.diary import is_full
+from stream.tables.dump import READ_KEYS, Row, purchase_rows, scan
 from stream.tables.ids import customer_id, sku_id, tag_of
 from stream.tables.tables import Tables
 
@@ -19,6 +20,7 @@ _SIZE_VERBS = {
     "range": "SCARD",
     "top": "STRLEN",
     "version": "STRLEN",
+    "diary": "STRLEN",
 }
 
 
@@ -29,6 +31,7 @@ PACKED_ENTRIES = 128
 _OF_EACH = {
     "pair": ("co", "entries", ("co",)),
     "customer": ("customer", "keys", ("customer", "spend", "tiers", "due", "profiles")),
+    "diary": ("diary", "keys", ("diary",)),
     "order": ("pane", "entries", ("pane", "claims")),
     "sku": ("skus", "entries", ("skus", "orders")),
 }
@@ -99,11 +102,15 @@ async def inspect_sku(tables: Tables, sku: str) -> Row:
 
 
 async def inspect_customer(tables: Tables, name: str) -> Row | None:
-    """What the tables hold of a customer: account by pane, tier, profile; None when nothing."""
+    """What the tables hold of a customer: account by pane, purchases, tier, profile; None when nothing."""
     ident = customer_id(name)
     tag = tag_of(ident, tables.layout.tags)
-    account, panes = await tables.store.commands(
-        [("HGETALL", tables.keys.customer(tag, ident)), ("HGETALL", tables.keys.spend(tag, ident))]
+    account, panes, diary = await tables.store.commands(
+        [
+            ("HGETALL", tables.keys.customer(tag, ident)),
+            ("HGETALL", tables.keys.spend(tag, ident)),
+            ("GET", tables.keys.diary(tag, ident)),
+        ]
     )
     known = (await tables.customers.known([name]))[name]
     if not account and known.profile is None:
@@ -115,6 +122,7 @@ async def inspect_customer(tables: Tables, name: str) -> Row | None:
         "orders": int(fields.get(b"orders", 0)),
         "spend": {f[2:].decode(): int(v) for f, v in sorted(fields.items()) if f.startswith(b"t:")},
         "panes": {f.decode(): int(v) for f, v in sorted(zip(panes[::2], panes[1::2], strict=True))},
+        "purchases": None if is_full(diary or b"") else await purchase_rows(tables, diary or b""),
         "tier": known.tier,
         "profile": known.profile,
     }

@@ -1,7 +1,7 @@
 """Every Redis key there is. Nothing else in the package makes one.
 
-A key is `<namespace>:v1:{tNNN}:<family>...`: all keys of one tag share a cluster slot, so a script over one
-tag is atomic. Ids appear only as digests in hexadecimal. `v1` is the layout version; the layout itself stands under
+A key is `<namespace>:v2:{tNNN}:<family>...`: all keys of one tag share a cluster slot, so a script over one
+tag is atomic. Ids appear only as digests in hexadecimal. `v2` is the layout version; the layout itself stands under
 a key without it, which every version reads.
 """
 
@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cache
 
-LAYOUT_VERSION = 1
+LAYOUT_VERSION = 2
 """Goes up when what a key holds changes its meaning: tables of two versions cannot be read by one program."""
 
 
@@ -125,6 +125,10 @@ class Keys:
     def spend(self, tag: int, customer_id: bytes) -> bytes:
         """Hash: `<pane>:o` -> orders, `<pane>:<currency>` -> spend of that pane."""
         return self.prefix(tag) + b"spend:" + customer_id.hex().encode()
+
+    def diary(self, tag: int, customer_id: bytes) -> bytes:
+        """String: what the customer bought and when, see `stream.tables.diary`."""
+        return self.prefix(tag) + b"diary:" + customer_id.hex().encode()
 
     def tiers(self, tag: int) -> bytes:
         """Hash: customer id (16 bytes) -> position of the tier."""

@@ -7,6 +7,7 @@ from typing import Any
 
 import msgspec
 
+from stream.tables.diary import ENTRY_BYTES, FULL, MOST_ENTRIES, compacted, is_full
 from stream.tables.wire import Account
 
 Data = dict[bytes, Any]
@@ -59,10 +60,34 @@ def settle_tier(data: Data, keys: Keys, ident: bytes, account: bytes, tiers: Any
     return 1
 
 
-def forget_if_empty(data: Data, keys: Keys, ident: bytes, account: bytes, spend: bytes) -> None:
+def take_purchases(data: Data, diary: bytes, through: int | None) -> None:
+    """`take_purchases`: what is left of a diary when panes go."""
+    held = data.get(diary, b"")
+    if is_full(held):
+        return
+    left = compacted(held, through)
+    if not left:
+        data.pop(diary, None)
+    elif len(left) < len(held):
+        data[diary] = left
+
+
+def add_purchases(data: Data, diary: bytes, entries: bytes) -> int:
+    """`add_purchases`: 1 when a diary becomes too long."""
+    held = data.get(diary, b"") + entries
+    if is_full(held):
+        return 0
+    data[diary] = held if len(held) <= MOST_ENTRIES * ENTRY_BYTES else FULL
+    return int(data[diary] == FULL)
+
+
+def forget_if_empty(data: Data, keys: Keys, ident: bytes, account: bytes, spend: bytes, diary: bytes) -> None:
     """`forget_if_empty`: an account that holds nothing goes."""
     if b"orders" in data.get(account, {}) or data.get(spend):
         return
+    take_purchases(data, diary, None)
+    if is_full(data.get(diary, b"")):
+        del data[diary]
     data.pop(account, None)
     drop(data, keys[2], ident)
     drop(data, keys[3], ident)
@@ -73,15 +98,27 @@ def _account_field(what: str) -> bytes:
 
 
 def change_account(
-    data: Data, keys: Keys, customer: Account, account: bytes, spend: bytes, tiers: Any, cause: str
-) -> int:
-    """`change_account`: one customer's share of a batch; answers the messages posted."""
-    ident, name, entries = customer
+    data: Data,
+    keys: Keys,
+    customer: Account,
+    own: Sequence[bytes],
+    tiers: Any,
+    cause: str,
+) -> tuple[int, int]:
+    """`change_account`: one customer's share of a batch; answers the messages posted, and diaries that became too long.
+
+    `own` are the customer's keys: account, spend, diary.
+    """
+    ident, name, entries, bought = customer
+    account, spend, diary = own
     mark = data.get(keys[6], {}).get(ident)
     wiped = None if mark is None else int(mark.split(b":")[1])
+    if wiped is not None:
+        bought = compacted(bought, wiped)
+    full = add_purchases(data, diary, bought) if bought else 0
     live = [entry for entry in entries if wiped is None or int(entry[0]) > wiped]
     if not live:
-        return 0
+        return 0, full
     if name:
         data.setdefault(account, {})[b"id"] = name.encode()
     due = data.setdefault(keys[3], {})
@@ -92,8 +129,8 @@ def change_account(
     shrunk = any(int(delta) < 0 for _, _, delta in live)
     quiet = wiped is not None and shrunk and max(int(pane) for pane, _, _ in live) <= wiped + 1
     posted = settle_tier(data, keys, ident, account, tiers, None if quiet else cause)
-    forget_if_empty(data, keys, ident, account, spend)
-    return posted
+    forget_if_empty(data, keys, ident, account, spend, diary)
+    return posted, full
 
 
 def take_panes(data: Data, keys: Keys, spend: bytes, account: bytes, ident: bytes, through: int) -> None:

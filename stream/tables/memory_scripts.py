@@ -17,6 +17,7 @@ from stream.tables.memory_accounts import (
     increment,
     settle_tier,
     take_panes,
+    take_purchases,
 )
 from stream.tables.wire import unpack_accounts, unpack_claims, unpack_puts
 
@@ -90,13 +91,13 @@ def _apply(data: Data, keys: Keys, args: Args) -> list[Any]:
         at += 12 * partners
         data.pop(keys[key + 1], None)
         key += 2
-    posted = 0
+    posted = full = 0
     table = msgspec.msgpack.decode(tiers)
     for customer in unpack_accounts(customers):
-        posted += change_account(data, keys, customer, keys[key], keys[key + 1], table, cause)
-        key += 2
+        messages, filled = change_account(data, keys, customer, keys[key : key + 3], table, cause)
+        posted, full, key = posted + messages, full + filled, key + 3
     data.setdefault(keys[5], {})[field.encode()] = f"{last}:{watermark}".encode()
-    return [0, posted]
+    return [0, posted, full]
 
 
 def _zincrby(data: Data, key: bytes, member: bytes, delta: int) -> None:
@@ -113,8 +114,9 @@ def _zincrby(data: Data, key: bytes, member: bytes, delta: int) -> None:
 def _sweep(data: Data, keys: Keys, args: Args) -> list[Any]:
     ident, cutoff, tiers, cause = args
     take_panes(data, keys, keys[5], keys[1], ident, int(cutoff))
+    take_purchases(data, keys[6], int(cutoff))
     posted = settle_tier(data, keys, ident, keys[1], msgspec.msgpack.decode(tiers), cause)
-    forget_if_empty(data, keys, ident, keys[1], keys[5])
+    forget_if_empty(data, keys, ident, keys[1], keys[5], keys[6])
     return [0, posted]
 
 
@@ -127,12 +129,13 @@ def _erase_customer(data: Data, keys: Keys, args: Args) -> list[Any]:
         held = mark.encode()
         data.setdefault(keys[6], {})[ident] = held
     take_panes(data, keys, keys[5], keys[1], ident, int(wiped))
+    take_purchases(data, keys[7], int(wiped))
     drop(data, keys[2], ident)
     settle_tier(data, keys, ident, keys[1], msgspec.msgpack.decode(tiers), None)
     for field in list(data.get(keys[4], {})):
         if field.endswith(b"/" + ident):
             drop(data, keys[4], field)
-    forget_if_empty(data, keys, ident, keys[1], keys[5])
+    forget_if_empty(data, keys, ident, keys[1], keys[5], keys[7])
     return [0, held]
 
 

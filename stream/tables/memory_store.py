@@ -112,6 +112,7 @@ def _scan(data: dict[bytes, Any], _cursor: Any, _match: str, pattern: bytes, *_c
 
 _COMMANDS: dict[str, Callable[..., Any]] = {
     "GET": lambda data, key: data.get(key),
+    "MGET": lambda data, *keys: [data.get(key) for key in keys],
     "HSET": _hset,
     "HSETNX": _hsetnx,
     "HGET": lambda data, key, field: data.get(key, {}).get(_raw(field)),

@@ -17,6 +17,7 @@ from stream.decisions.window import Window
 from stream.events import OrderPlaced
 from stream.tables.batch import AccountEntry, Applied, Change, FencedBatch, TierTable
 from stream.tables.deltas import WeightedOrder
+from stream.tables.diary import entries
 from stream.tables.erased import Erased, Erasure, Forgetting, forget
 from stream.tables.fences import APPLIED, LOST, SUPERSEDED, Owner
 from stream.tables.ids import order_id, tag_of
@@ -179,4 +180,5 @@ def _account(claimant: _Claimant) -> AccountEntry | None:
     if record.customer_id is None:
         return None
     spend = sum(quantity * price for _, quantity, price in record.lines)
-    return AccountEntry(record.customer_id, claimant.pane, record.currency, spend, 1)
+    diary = entries(record.counted, claimant.pane, 1)
+    return AccountEntry(record.customer_id, claimant.pane, record.currency, spend, 1, diary=diary)

@@ -13,6 +13,7 @@ from stream.tables.catalogue import Catalogue
 from stream.tables.claims import Claims
 from stream.tables.connection import open_store
 from stream.tables.customers import Customers
+from stream.tables.diary import Diaries
 from stream.tables.dictionary import Dictionary
 from stream.tables.erased import Erased
 from stream.tables.erasure import Erasures
@@ -62,6 +63,7 @@ class Tables:
         self.returns = Returns(self.window, log, undoing, self.parked)
         self.expiry = Expiry(*parts, self.window, self.orders.batch, undoing)
         self.customers = Customers(*parts, self.tiers)
+        self.diaries = Diaries(*parts)
         self.erasures = Erasures(*parts, self.window, self.tiers, self.customers, log, undoing)
         self.catalogue = Catalogue(*parts)
         window_days = settings.customer_window_panes * settings.pane_s // 86_400

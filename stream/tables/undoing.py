@@ -16,6 +16,7 @@ import msgspec
 from stream.errors import StateUnavailable
 from stream.tables.batch import AccountEntry, Applied, Change, Fenced, FencedBatch
 from stream.tables.deltas import WeightedOrder
+from stream.tables.diary import entries
 from stream.tables.fences import Owner
 from stream.tables.ids import customer_id, tag_of
 from stream.tables.keys import Keys
@@ -169,8 +170,10 @@ def _account(
     if record.customer_id is None and customer is None:
         return None
     whole = after.whole_back and not before.whole_back
-    spend = after.spend - before.spend
-    return AccountEntry(record.customer_id or "", pane, record.currency, spend, -int(whole), customer)
+    stayed = set(split(after.counted))
+    gone = b"".join(sku for sku in split(before.counted) if sku not in stayed)
+    diary, spend = entries(gone, pane, -1), after.spend - before.spend
+    return AccountEntry(record.customer_id or "", pane, record.currency, spend, -int(whole), customer, diary)
 
 
 def _mark_of(order: Logged) -> str:

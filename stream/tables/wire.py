@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 _CLAIM = struct.Struct(">16s8siiHI")
-_ACCOUNT = struct.Struct(">16sHH")
+_ACCOUNT = struct.Struct(">16sHHI")
 _ENTRY = struct.Struct(">BBB")
 _PUT = struct.Struct(">HI")
 POSITION_BYTES = 12
@@ -28,11 +28,12 @@ class Claim(NamedTuple):
 
 
 class Account(NamedTuple):
-    """A customer's changes: (pane, 'o' for orders or a currency, delta), all as text."""
+    """A customer's changes: (pane, 'o' for orders or a currency, delta), all as text; and the diary's."""
 
     ident: bytes
     name: str
     entries: Sequence[tuple[str, str, str]]
+    diary: bytes = b""
 
 
 class Put(NamedTuple):
@@ -68,9 +69,9 @@ def unpack_claims(raw: bytes) -> Iterator[Claim]:
 def pack_accounts(accounts: Sequence[Account]) -> bytes:
     """For `apply`."""
     parts = []
-    for ident, name, entries in accounts:
+    for ident, name, entries, diary in accounts:
         text = name.encode()
-        parts += [_ACCOUNT.pack(ident, len(text), len(entries)), text]
+        parts += [_ACCOUNT.pack(ident, len(text), len(entries), len(diary)), text, diary]
         for entry in entries:
             pane, what, delta = (word.encode() for word in entry)
             parts += [_ENTRY.pack(len(pane), len(what), len(delta)), pane, what, delta]
@@ -81,9 +82,10 @@ def unpack_accounts(raw: bytes) -> Iterator[Account]:
     """What `apply` reads."""
     at = 0
     while at < len(raw):
-        ident, length, count = _ACCOUNT.unpack_from(raw, at)
+        ident, length, count, size = _ACCOUNT.unpack_from(raw, at)
         at += _ACCOUNT.size + length
-        name, entries = raw[at - length : at].decode(), []
+        name, diary, entries = raw[at - length : at].decode(), raw[at : at + size], []
+        at += size
         for _ in range(count):
             words = []
             lengths = _ENTRY.unpack_from(raw, at)
@@ -92,7 +94,7 @@ def unpack_accounts(raw: bytes) -> Iterator[Account]:
                 words.append(raw[at : at + size].decode())
                 at += size
             entries.append((words[0], words[1], words[2]))
-        yield Account(ident, name, entries)
+        yield Account(ident, name, entries, diary)
 
 
 def pack_puts(puts: Sequence[Put]) -> bytes:

@@ -15,6 +15,7 @@ SHOWN = 10
 _IDS = {
     "co_purchase": ("sku", "partner"),
     "customer": ("customer_id",),
+    "diary": ("customer_id",),
     "order": ("order_id", "pane"),
     "order_count": ("sku",),
 }

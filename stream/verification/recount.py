@@ -111,6 +111,7 @@ class Recount:
         counted = [order for order in self._all() if order.pane > self.end - self.rules.window_panes]
         yield from _co_purchases(counted)
         yield from self._customers()
+        yield from self._diaries()
         for order in sorted(counted, key=lambda order: (order.order_id, order.pane)):
             if order.skus:
                 yield {
@@ -130,13 +131,35 @@ class Recount:
         erased_at = self._erased.get(order.customer_id) if order.customer_id is not None else None
         return erased_at is not None and order.placed_at <= erased_at
 
-    def _customers(self) -> Iterator[Row]:
+    def _by_customer(self) -> list[tuple[str, list[CountedOrder], list[CountedOrder]]]:
+        """Each customer with all orders that were theirs, and those of the customer window."""
         by_customer: defaultdict[str, list[CountedOrder]] = defaultdict(list)
         for order in self._all():
             if order.customer_id is not None:
                 by_customer[order.customer_id].append(order)
-        for customer, orders in sorted(by_customer.items()):
-            live = [o for o in orders if o.pane > self.end - self.rules.customer_window_panes]
+        first_live = self.end - self.rules.customer_window_panes + 1
+        return [
+            (customer, orders, [order for order in orders if order.pane >= first_live])
+            for customer, orders in sorted(by_customer.items())
+        ]
+
+    def _diaries(self) -> Iterator[Row]:
+        """What each customer bought; also None where so much was bought and taken back that a diary may be full."""
+        for customer, orders, live in self._by_customer():
+            if all(order.whole_back for order in live):
+                continue
+            bought = Counter((sku, order.pane) for order in live for sku in order.skus)
+            purchases = sorted([sku, pane, times] for (sku, pane), times in bought.items())
+            most = sum(2 * len(order.lines) for order in orders)
+            full = most > self.rules.most_in_diary
+            yield {
+                "table": "diary",
+                "customer_id": customer,
+                "purchases": (purchases, None) if full else purchases,
+            }
+
+    def _customers(self) -> Iterator[Row]:
+        for customer, orders, live in self._by_customer():
             placed = sum(not order.whole_back for order in live)
             now, most = _spend(live), Counter[str]()
             for order in orders:

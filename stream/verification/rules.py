@@ -11,7 +11,7 @@ from stream.settings import Settings
 class Rules:
     """Panes of `pane_ms`; windows in panes; `tiers` as (name, threshold in minor units), lowest first.
 
-    At most `max_counted` distinct SKUs of an order are counted.
+    At most `max_counted` distinct SKUs of an order are counted; a diary holds at most `most_in_diary` entries.
     """
 
     pane_ms: int = 86_400_000
@@ -25,6 +25,7 @@ class Rules:
         ("platinum", 500_000),
     )
     max_counted: int = 50
+    most_in_diary: int = 5_000
 
     @classmethod
     def of(cls, settings: Settings) -> Rules:

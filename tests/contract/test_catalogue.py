@@ -11,6 +11,7 @@ from stream.errors import OperatorError
 from stream.events import ProductUpdated, Range
 from stream.tables.dump import scan
 from stream.tables.ids import sku_id, tag_of
+from stream.tables.keys import LAYOUT_VERSION
 from stream.tables.layout import read_layout
 from stream.tables.neighbours import unpack
 from stream.tables.store import Store
@@ -79,7 +80,7 @@ async def test_tables_made_with_other_settings_are_refused(tables: MakeTables, s
     assert (await read_layout(store, tables().keys)) == tables().layout.fields()
 
 
-@pytest.mark.parametrize(("theirs", "made_by"), [("2", "a newer"), ("0", "an older")])
+@pytest.mark.parametrize(("theirs", "made_by"), [("3", "a newer"), ("1", "an older")])
 async def test_tables_of_another_layout_version_are_refused_and_left_as_they_are(
     tables: MakeTables, store: Store, theirs: str, made_by: str
 ) -> None:
@@ -87,7 +88,7 @@ async def test_tables_of_another_layout_version_are_refused_and_left_as_they_are
     await store.commands([("HSET", made.keys.layout(), "version", theirs, "shelves", 7)])
 
     with pytest.raises(
-        OperatorError, match=f"layout {theirs}, made by {made_by} basketstream.*layout 1"
+        OperatorError, match=f"layout {theirs}, made by {made_by} basketstream.*layout {LAYOUT_VERSION}"
     ) as error:
         await made.open()
 
@@ -108,7 +109,7 @@ async def test_no_name_can_leave_the_namespace_or_choose_its_slot(tables: MakeTa
 
     for family, keys in found.items():
         for tag, _, key in keys:
-            assert key.startswith(b"bs:v1:{"), family
+            assert key.startswith(b"bs:v2:{"), family
             assert 0 <= tag < 4
 
 

@@ -39,7 +39,7 @@ async def everything(made: Tables, store: Store) -> bytes:
     found = []
     for key in keys:
         _, family, _ = made.keys.parse(key)
-        verb = read.get(family, "HGETALL" if family not in ("top", "version") else "GET")
+        verb = read.get(family, "HGETALL" if family not in ("top", "version", "diary") else "GET")
         extra = (0, -1, "WITHSCORES") if verb == "ZRANGE" else ()
         answer = (await store.commands([(verb, key, *extra)]))[0]
         found += [key, *(answer if isinstance(answer, list) else [answer])]

@@ -109,6 +109,9 @@ async def rows_of(tables: Tables) -> dict[tuple[str, ...], Any]:
                 rows["order", row["order_id"], str(row["pane"])] = tuple(row["skus"])
             case "customer":
                 rows["customer", row["customer_id"]] = (row["orders"], row["spend"], row["tier"])
+            case "diary":
+                bought = Counter({(sku, pane): times for sku, pane, times in row["purchases"]})
+                rows["diary", row["customer_id"]] = bought
             case other:
                 raise AssertionError(f"the reference knows no table {other}")
     return rows

@@ -169,6 +169,7 @@ class Reference:
         first_live = max(self._newest.values(), default=0) - self.rules.customer_window_panes + 1
         orders: Counter[str] = Counter()
         spend: defaultdict[str, Counter[str]] = defaultdict(Counter)
+        bought: defaultdict[str, Counter[tuple[str, int]]] = defaultdict(Counter)
         most: defaultdict[str, Counter[str]] = defaultdict(Counter)
         for batch in _batches(self._orders, self.batch_size):
             for order in batch:
@@ -178,8 +179,10 @@ class Reference:
                 if order.pane >= first_live:
                     orders[order.customer] += any(pieces for _, pieces, _ in order.lines)
                     spend[order.customer][order.currency] += order.spend()
+                    bought[order.customer].update((sku, order.pane) for sku in order.held())
         for customer in spend:
             if orders[customer]:
+                yield ("diary", customer), bought[customer]
                 held = {currency: total for currency, total in sorted(spend[customer].items()) if total}
                 yield (
                     ("customer", customer),

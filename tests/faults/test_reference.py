@@ -53,7 +53,10 @@ def test_pairs_orders_and_customers_are_counted_as_by_hand() -> None:
     assert [rows["order_count", sku] for sku in "abc"] == [3, 2, 1]
     assert rows["customer", "c"] == (2, {"EUR": 500}, frozenset({"none"}))
     assert rows["order", "o3", str(20_455)] == ("a",)
-    assert len(rows) == 6 + 3 + 3 + 1
+    assert rows["diary", "c"] == {("a", 20_454): 1, ("b", 20_454): 1} | dict.fromkeys(
+        [(sku, 20_455) for sku in "abc"], 1
+    )
+    assert len(rows) == 6 + 3 + 3 + 2
 
 
 def test_an_order_sent_again_is_a_duplicate_until_its_pane_has_left_the_window() -> None:

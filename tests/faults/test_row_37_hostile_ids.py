@@ -154,7 +154,7 @@ async def prove_places(arena: Arena, cluster: LocalCluster) -> None:
         digest, slot = blake2b(odd.encode()).digest(), slot_of(odd, tags)
         tag = int.from_bytes(digest[:4], "big") % tags
         for family in (f"co:{digest[:8].hex()}", f"customer:{digest[:16].hex()}"):
-            key = f"{name}:v1:{{t{tag:03d}}}:{family}".encode()
+            key = f"{name}:v2:{{t{tag:03d}}}:{family}".encode()
             assert key_slot(key) == slot
             assert await (await cluster.owner(key)).ask("EXISTS", key) == 1, (odd, key)
 

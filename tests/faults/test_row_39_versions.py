@@ -9,10 +9,11 @@ import sys
 import msgspec
 import pytest
 
+from stream.tables.keys import LAYOUT_VERSION
 from tests.faults.arena import FAILING, Arena
 from tests.faults.worker_process import ROOT, WorkerProcess
 
-OTHER = 2
+OTHER = LAYOUT_VERSION + 1
 """The layout version of the other program; ours is 1."""
 
 
@@ -55,7 +56,7 @@ async def test_a_newer_worker_is_refused_beside_older_ones_and_they_count_on(are
     arena.flow(orders=30, baskets=30, every_s=0.05, steps=60)
     await arena.sleep(0.2, 1.0)
     newer = await arena.start_worker(FAULTS_LAYOUT=str(OTHER))
-    await refused(arena, newer, "have layout 1, made by an older basketstream")
+    await refused(arena, newer, f"have layout {LAYOUT_VERSION}, made by an older basketstream")
     await arena.prove()
     assert len(arena.running()) == 2
     assert await keys_of(arena, OTHER) == 0

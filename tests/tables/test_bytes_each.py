@@ -30,9 +30,11 @@ async def sold(redis_url: str, partners_an_order: int, orders: int) -> tuple[Tab
 async def test_packed_pairs_cost_little_and_a_customer_half_a_kilobyte(redis_url: str) -> None:
     made, each = await sold(redis_url, 40, 3)
 
-    assert set(each) == {"pair", "customer", "order", "sku"}
+    assert set(each) == {"pair", "customer", "diary", "order", "sku"}
     assert 14 < each["pair"] < 30
     assert 200 < each["customer"] < 900
+    # 13 bytes a purchase, and what Redis keeps ready for more.
+    assert 41 * 13 < each["diary"] < 2 * 41 * 13 + 150
     assert (await long_lists(made))["long"] == 0
     await made.close()
 

@@ -41,7 +41,7 @@ async def test_the_documented_rights_are_enough_for_all_a_worker_and_its_command
     assert await tables.expiry.expire(owner, FIRST_PANE + 9) == 1
 
     rows = [row["table"] async for row in dump_rows(tables)]
-    assert sorted(set(rows)) == ["co_purchase", "customer", "order", "order_count"]
+    assert sorted(set(rows)) == ["co_purchase", "customer", "diary", "order", "order_count"]
     assert (await stats(tables))["fences"]["keys"] == tables.layout.tags
     await tables.close()
     assert {finding.ok for finding in await examine_redis(url) if finding.name == "redis"} == {True}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from hashlib import blake2b
 from typing import Any
@@ -261,3 +262,24 @@ def test_returning_everything_is_as_if_nothing_was_bought(
         return [{name: value for name, value in row.items() if name != "tier"} for row in result.rows()]
 
     assert without_tier(after) == without_tier(recount(kept, rules=RULES))
+
+
+def test_a_diary_holds_what_was_kept_of_the_customers_window_by_pane() -> None:
+    placed = log(
+        order("1", 0, ["a", "b"], customer="c"), order("2", 1, ["a", "a"], customer="c"), order("3", 1, ["z"])
+    )
+
+    assert table(recount(placed, rules=RULES), "diary") == [
+        {"customer_id": "c", "purchases": [["a", PANE0, 1], ["a", PANE0 + 1, 1], ["b", PANE0, 1]]}
+    ]
+    assert table(recount(placed, [returned("1", ("a", 1))], rules=RULES), "diary") == [
+        {"customer_id": "c", "purchases": [["a", PANE0 + 1, 1], ["b", PANE0, 1]]}
+    ]
+
+
+def test_a_diary_that_may_have_been_too_long_may_be_missing() -> None:
+    rules = replace(RULES, most_in_diary=3)
+
+    [diary] = table(recount(log(order("1", 0, ["a", "b"], customer="c")), rules=rules), "diary")
+
+    assert diary["purchases"] == ([["a", PANE0, 1], ["b", PANE0, 1]], None)

@@ -1,11 +1,11 @@
 -- Applies the coalesced deltas of one batch to one tag and moves the tag's fence, all or nothing.
 -- KEYS: fences, orders, tiers, due, outbox, the hash that holds the fence (fences or undone), erased,
---       then (partners, packed) of each SKU, then (customer, spend) of each customer.
+--       then (partners, packed) of each SKU, then (customer, spend, diary) of each customer.
 -- ARGV: source, epoch, fence field, first, last, known fence, watermark pane, number of SKUs,
 --       headers (per SKU: id 8, order delta int32, number of partners uint32; big-endian),
 --       partners (per partner: id 8, delta int32), accounts (as account.lua reads them),
 --       tiers (msgpack: {{rise, keep}, ...} from the second tier on), cause.
--- Answers {0, messages put in the outbox}, or the refusal.
+-- Answers {0, messages put in the outbox, diaries that became too long}, or the refusal.
 local epoch, first, last = tonumber(ARGV[2]), tonumber(ARGV[4]), tonumber(ARGV[5])
 local refusal = refuse_owner(ARGV[1], epoch) or refuse_range(KEYS[6], ARGV[3], first, last, tonumber(ARGV[6]))
 if refusal then return refusal end
@@ -44,15 +44,16 @@ for h = 1, #headers, 16 do
   redis.call('DEL', packed)
 end
 
-local posted = 0
+local posted, full = 0, 0
 local accounts, tiers = ARGV[11], cmsgpack.unpack(ARGV[12])
 local erasures = #accounts > 0 and redis.call('EXISTS', KEYS[7]) == 1
 at = 1
 while at <= #accounts do
-  local messages
-  at, messages = change_account(accounts, at, KEYS[key + 1], KEYS[key + 2], tiers, ARGV[13], erasures)
-  key = key + 2
-  posted = posted + messages
+  local messages, filled
+  at, messages, filled = change_account(
+    accounts, at, KEYS[key + 1], KEYS[key + 2], KEYS[key + 3], tiers, ARGV[13], erasures)
+  key = key + 3
+  posted, full = posted + messages, full + filled
 end
 redis.call('HSET', KEYS[6], ARGV[3], ARGV[5] .. ':' .. ARGV[7])
-return {0, posted}
+return {0, posted, full}
