@@ -5,17 +5,17 @@ from __future__ import annotations
 import logging
 import time
 import uuid
-from collections.abc import Awaitable, Set
+from collections.abc import Awaitable, Callable, Set
 from functools import partial
 from pathlib import Path
-from typing import cast
+from typing import NamedTuple, cast
 
 import faust
 from faust.types import TP
 
 from stream import topics
 from stream.agents import baskets, customers, erasures, orders, products, returns
-from stream.agents.shell import Shell
+from stream.agents.shell import Host, Shell
 from stream.agents.wiring import Wiring
 from stream.dead_letters import DeadLetters
 from stream.decisions.policy import Policy
@@ -24,7 +24,7 @@ from stream.gaps import Gaps
 from stream.ops.loop_watch import LoopWatch, end_soon
 from stream.ops.tally import Tally
 from stream.ops.watchdog import Sight, Watchdog
-from stream.positions import Source, TablePositions
+from stream.positions import Offsets, Source, TablePositions
 from stream.publisher import Publisher
 from stream.services.announcer import Announcer
 from stream.services.neighbour_fitter import NeighbourFitter
@@ -50,11 +50,24 @@ POLICY_INTERVAL_S = 1.0
 AGENTS = (baskets, returns, products, customers, erasures)
 
 
+class Parts(NamedTuple):
+    """What a worker stands on instead of Redis and Kafka: a replay in memory brings its own."""
+
+    tables: Tables
+    publisher: Publisher
+    bounds: Offsets
+    """Where the logs of partitions begin and end, alike for all who ask: nothing is read of them."""
+    shell: Callable[[Host, Tally], Shell]
+
+
 class BasketApp(faust.App):
     """Faust's app with the tables' say in where partitions are read from, and our connections around it."""
 
     positions: TablePositions
     wiring: Wiring
+    upkeep: Upkeep
+    fitter: NeighbourFitter | None = None
+    """None in a worker that fits no weights."""
     watchdog: Watchdog
     loop_watch: LoopWatch
     start_failure: StreamError | None = None
@@ -103,8 +116,8 @@ class BasketApp(faust.App):
         self.loop_watch.stop()
 
 
-def create_app(settings: Settings) -> BasketApp:
-    """A worker's app. Nothing connects before it is started."""
+def create_app(settings: Settings, parts: Parts | None = None) -> BasketApp:
+    """A worker's app, over `parts` or what the settings name. Nothing connects before it is started."""
     app = BasketApp(
         **faust_settings(
             settings.broker,
@@ -116,10 +129,12 @@ def create_app(settings: Settings) -> BasketApp:
             heartbeat_s=settings.heartbeat_s,
         )
     )
-    tables = Tables.on_redis(settings)
-    publisher = Publisher(settings.broker, idempotent=settings.idempotent)
+    tables = Tables.on_redis(settings) if parts is None else parts.tables
+    publisher = (
+        Publisher(settings.broker, idempotent=settings.idempotent) if parts is None else parts.publisher
+    )
     tally = Tally()
-    app.positions = _positions(app, tables, settings, tally)
+    app.positions = _positions(app, tables, settings, tally, None if parts is None else parts.bounds)
     changes_topic = settings.topic_prefix + topics.CUSTOMER_TIER_CHANGED
     tier_changes = TierChanges(tables.outbox, tables.customers, publisher, changes_topic, tally)
     policy, worker = Policy(max_offers=settings.max_offers), uuid.uuid4().hex
@@ -133,7 +148,7 @@ def create_app(settings: Settings) -> BasketApp:
         publisher=publisher,
         dead_letters=DeadLetters(publisher),
         positions=app.positions,
-        shell=Shell(app, tally),
+        shell=(Shell if parts is None else parts.shell)(app, tally),
         tally=tally,
         announcer=Announcer(tier_changes.deliver_all),
         scorer_watch=watch,
@@ -149,7 +164,9 @@ def create_app(settings: Settings) -> BasketApp:
     return app
 
 
-def _positions(app: faust.App, tables: Tables, settings: Settings, tally: Tally) -> TablePositions:
+def _positions(
+    app: faust.App, tables: Tables, settings: Settings, tally: Tally, bounds: Offsets | None
+) -> TablePositions:
     """What the tables are made of is fenced."""
 
     async def earliest(tps: Set[TP]) -> dict[TP, int]:
@@ -177,6 +194,8 @@ def _positions(app: faust.App, tables: Tables, settings: Settings, tally: Tally)
         settings.topic_prefix + topics.CUSTOMER_ERASED: Source(),
     }
     gaps = Gaps(tally, settings.topic_prefix, settings.on_gap)
+    if bounds is not None:
+        return TablePositions(tables, fenced, bounds, bounds, bounds, gaps, tally)
     return TablePositions(tables, fenced, earliest, ends, served_ends, gaps, tally)
 
 
@@ -198,7 +217,7 @@ def _watch_over(app: BasketApp, settings: Settings) -> None:
 
 def _keep_up(app: BasketApp, tier_changes: TierChanges, interval_s: float) -> None:
     """Announcements and upkeep beside the agents; whatever ends them ends the worker."""
-    upkeep = Upkeep(app.wiring, tier_changes)
+    upkeep = app.upkeep = Upkeep(app.wiring, tier_changes)
 
     @app.timer(interval=interval_s)  # type: ignore[untyped-decorator]
     async def keep_up() -> None:
@@ -226,7 +245,9 @@ def _fit(app: BasketApp, worker: str) -> None:
     """Precision weights follow the counts, beside the agents."""
     wiring = app.wiring
     views = wiring.views
-    fitter = NeighbourFitter(wiring.tables, views.noted, wiring.tally, worker, lambda: views.wanted)
+    fitter = app.fitter = NeighbourFitter(
+        wiring.tables, views.noted, wiring.tally, worker, lambda: views.wanted
+    )
 
     @app.task  # type: ignore[untyped-decorator]
     async def fit() -> None:

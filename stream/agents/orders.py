@@ -51,6 +51,7 @@ def register(app: faust.App, wiring: Wiring, *, answered: Answered) -> None:
         if placed.applied.full_diaries:
             wiring.tally.add("diaries.full", placed.applied.full_diaries)
         await answer_orders(wiring, zip(received, placed.verdicts, strict=True), answered)
+        wiring.views.release()
 
     @app.agent(batch_topic(app, wiring.topic(topics.ORDER_PLACED)), name="on_order_placed")
     async def on_order_placed(stream: faust.StreamT[RecordBatch]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 from typing import Annotated
 
@@ -15,7 +16,9 @@ from stream.evaluation.numbered import numbered
 from stream.evaluation.plot import check_plot, plot
 from stream.evaluation.report import as_json, print_table
 from stream.evaluation.run import Evaluation, evaluate
-from stream.history.datasets import load_history
+from stream.history.datasets import History, load_history
+from stream.history.replay import topic_messages
+from stream.settings import load_settings
 
 
 def evaluate_command(
@@ -33,12 +36,20 @@ def evaluate_command(
     plot_to: Annotated[
         Path | None, typer.Option("--plot", help="Write the hit rate over time to this PNG or SVG.")
     ] = None,
+    suggestions_to: Annotated[
+        Path | None,
+        typer.Option(
+            "--suggestions",
+            help="Publish nothing, but write what a worker would have published to this file, a suggestion a line.",
+        ),
+    ] = None,
     json: Json = False,
 ) -> None:
     """Hide one item of each order, ask for it, then count the order: hit rates of every scorer and of baselines.
 
     The first 80 % of the orders only teach. The row "basketstream" is what the engine would have served: the scorer
-    that was ahead when each order came.
+    that was ahead when each order came. With --suggestions the history is handled by the worker's own agents as well,
+    event after event, on tables in memory.
     """
     if plot_to is not None:
         check_plot(plot_to)
@@ -66,6 +77,19 @@ def evaluate_command(
     _show(evaluation, history.name, json)
     if plot_to is not None:
         plot(evaluation, history.name, plot_to)
+    if suggestions_to is not None:
+        written = _write_suggestions(history, suggestions_to)
+        notes.print(f"{written:,} suggestions in {suggestions_to}", markup=False)
+
+
+def _write_suggestions(history: History, to: Path) -> int:
+    """Handle the events of the history as a worker with the settings of the environment would."""
+    # Imported here: it brings the whole worker.
+    from stream.evaluation.in_step import write_suggestions
+
+    events = topic_messages(history.orders(), history.catalogue, history.currency, True, None)
+    with to.open("wb") as file:
+        return asyncio.run(write_suggestions(events, load_settings(), file))
 
 
 def _show(evaluation: Evaluation, name: str, json: bool) -> None:

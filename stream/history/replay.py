@@ -45,9 +45,12 @@ class Sent(NamedTuple):
         return self.products + self.baskets + self.orders
 
 
-class _Message(NamedTuple):
+class TopicMessage(NamedTuple):
+    """A message for a topic, and when what it says happened."""
+
     topic: str
     outgoing: Outgoing
+    at: datetime
 
 
 async def replay(
@@ -77,7 +80,7 @@ async def replay(
         products, baskets_sent, orders_sent = counts.values()
         return Sent(products, baskets_sent, orders_sent, clock() - start)
 
-    messages = _messages(orders, catalogue, currency, baskets, limits)
+    messages = topic_messages(orders, catalogue, currency, baskets, limits)
     async for chunk in _due(messages, rate, start, clock, sleep):
         for topic, some in _runs(chunk):
             await publisher.publish(topic_prefix + topic, some)
@@ -92,34 +95,35 @@ def product_messages(catalogue: Iterable[CatalogItem], currency: str, at: dateti
         yield Outgoing(item.sku.encode(), encode(product_event(item, currency, at)))
 
 
-def _messages(
+def topic_messages(
     orders: Iterable[Order],
     catalogue: Iterable[CatalogItem],
     currency: str,
     baskets: bool,
     limits: Limits | None,
-) -> Iterator[_Message]:
+) -> Iterator[TopicMessage]:
+    """The catalogue, then every order: its baskets line by line (unless `baskets` is off), then itself."""
     orders = iter(orders)
     first = next(orders, None)
     at = first.at if first else datetime.fromtimestamp(0, UTC)
     for product in product_messages(catalogue, currency, at):
-        yield _Message(topics.PRODUCT_UPDATED, product)
+        yield TopicMessage(topics.PRODUCT_UPDATED, product, at)
     while first is not None:
         key = first.order_id.encode()
         if baskets:
             for event in basket_events(first, currency, limits=limits):
-                yield _Message(topics.BASKET_UPDATED, Outgoing(key, encode(event)))
-        yield _Message(topics.ORDER_PLACED, Outgoing(key, encode(order_event(first, currency))))
+                yield TopicMessage(topics.BASKET_UPDATED, Outgoing(key, encode(event)), first.at)
+        yield TopicMessage(topics.ORDER_PLACED, Outgoing(key, encode(order_event(first, currency))), first.at)
         first = next(orders, None)
 
 
 async def _due(
-    messages: Iterator[_Message],
+    messages: Iterator[TopicMessage],
     rate: float | None,
     start: float,
     clock: Callable[[], float],
     sleep: Callable[[float], Awaitable[None]],
-) -> AsyncIterator[list[_Message]]:
+) -> AsyncIterator[list[TopicMessage]]:
     """Chunks of what is due, waiting for the next event's time when nothing is."""
     done = 0
     while True:
@@ -129,7 +133,7 @@ async def _due(
             if wait > 0:
                 await sleep(wait)
             allowed = max(1, min(CHUNK_EVENTS, int((clock() - start) * rate) + 1 - done))
-        chunk: list[_Message] = []
+        chunk: list[TopicMessage] = []
         size = 0
         for message in islice(messages, allowed):
             chunk.append(message)
@@ -142,7 +146,7 @@ async def _due(
         yield chunk
 
 
-def _runs(chunk: Sequence[_Message]) -> Iterator[tuple[str, list[Outgoing]]]:
+def _runs(chunk: Sequence[TopicMessage]) -> Iterator[tuple[str, list[Outgoing]]]:
     """The chunk by topic, baskets before orders: no order overtakes its own baskets."""
     for topic in (topics.PRODUCT_UPDATED, topics.BASKET_UPDATED, topics.ORDER_PLACED):
         some = [message.outgoing for message in chunk if message.topic == topic]

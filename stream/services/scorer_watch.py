@@ -36,9 +36,6 @@ NAMES: Final = [scorer.name for scorer in MEASURED]
 FIRST: Final = MEASURED.index(SERVED)
 """The scorer that serves until enough orders were measured."""
 
-HEAD_ORDERS_EVERY_S: Final = 1.0
-"""How often the orders of the shop's most ordered items are read: they may be as old as what baskets are told."""
-
 _NONE: Integers = np.zeros(0, np.int64)
 
 
@@ -62,7 +59,7 @@ class ScorerWatch:
         if not asked:
             return
         await self._look_at_heads(now_s)
-        await self._views.read([_basket(one.arrival.order) for one in asked], now_s)
+        await self._views.read([_basket(one.arrival.order) for one in asked], now_s, keep_back=True)
         before = partition.measured
         for arrival, hidden in asked:
             partition.add(arrival, self._ranks(arrival.order, hidden, self._views.cache))
@@ -144,7 +141,7 @@ class ScorerWatch:
             self._head_idents = [ident for ident in idents if ident in names]
             self._heads = [names[ident] for ident in self._head_idents]
             self._heads_counted, self._head_orders_read_s = counted, -np.inf
-        if self._head_orders_read_s <= now_s - HEAD_ORDERS_EVERY_S:
+        if self._head_orders_read_s <= now_s - self._views.half_age_s:
             self._head_orders = await self._tables.neighbours.order_counts(self._head_idents)
             self._head_orders_read_s = now_s
 

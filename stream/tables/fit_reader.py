@@ -24,6 +24,7 @@ class FitReader:
     def __init__(self, table: FittedRows, scorer: Scorer) -> None:
         self._table = table
         self._noted: set[bytes] = set()
+        self._kept_back: set[bytes] = set()
         self.serve(scorer)
 
     async def read(self, cache: ViewCache, lines: Sequence[int]) -> list[bytes]:
@@ -31,12 +32,22 @@ class FitReader:
         return await self._table.read([cache.idents[line] for line in lines])
 
     async def keep(
-        self, cache: ViewCache, lines: Sequence[int], packed: Sequence[bytes], number: Number
+        self,
+        cache: ViewCache,
+        lines: Sequence[int],
+        packed: Sequence[bytes],
+        number: Number,
+        *,
+        keep_back: bool = False,
     ) -> bool:
-        """Keep the rows that changed, and note the lines whose orders outgrew theirs; whether any changed."""
+        """Keep the rows that changed, and note the lines whose orders outgrew theirs; whether any changed.
+
+        With `keep_back` the notes are given out after the next `release` only.
+        """
+        noted = self._kept_back if keep_back else self._noted
         for line, raw in zip(lines, packed, strict=True):
             if is_stale(fitted_at(raw), cache.lists[line].orders):
-                self._noted.add(cache.idents[line])
+                noted.add(cache.idents[line])
         changed = [
             (line, raw)
             for line, raw in zip(lines, packed, strict=True)
@@ -82,6 +93,11 @@ class FitReader:
             baseline = np.where(np.isin(fit.items, kept.partners), together, 0)
             weights = weights + self._scorer.beside * baseline / (kept.orders + policy.prior_orders)
         return FittedWeights(fit.items, together, weights, cache.order_counts[fit.items])
+
+    def release(self) -> None:
+        """Give out the notes that were kept back."""
+        self._noted |= self._kept_back
+        self._kept_back = set()
 
     def noted(self) -> set[bytes]:
         """The ids of SKUs that were seen to need a fit since the last call."""

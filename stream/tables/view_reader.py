@@ -35,6 +35,7 @@ class _Asked:
 
     baskets: Sequence[Basket]
     now_s: float
+    keep_back: bool
     views: Views | None = None
 
 
@@ -69,6 +70,11 @@ class ViewReader:
         self._forget()
 
     @property
+    def half_age_s(self) -> float:
+        """How long what was read is good for; lines and their candidates have half of the maximal age each."""
+        return self._half_age_s
+
+    @property
     def wanted(self) -> bool:
         """Whether a batch waits for its views."""
         return bool(self._asked) or self._turn.locked()
@@ -85,13 +91,16 @@ class ViewReader:
     def _empty_cache(self) -> ViewCache:
         return ViewCache(self._tables.layout.tags, self._half_age_s)
 
-    async def read(self, baskets: Sequence[Basket], now_s: float) -> Views:
+    async def read(self, baskets: Sequence[Basket], now_s: float, *, keep_back: bool = False) -> Views:
         """The views of these baskets; nothing in them is older than the maximal age at `now_s`.
+
+        With `keep_back` nobody hears which SKUs need a fit before `release`: what is read just before an order is
+        counted is better fitted after it.
 
         One read is under way at a time; batches that come meanwhile share the next one, since a read costs little more
         for the baskets of all partitions than for those of one. Raises StateUnavailable.
         """
-        mine = _Asked(baskets, now_s)
+        mine = _Asked(baskets, now_s, keep_back)
         self._asked.append(mine)
         async with self._turn:
             if mine.views is None:
@@ -100,6 +109,7 @@ class ViewReader:
                     views = await self._read(
                         [basket for one in group for basket in one.baskets],
                         max(one.now_s for one in group),
+                        keep_back=all(one.keep_back for one in group),
                     )
                 except BaseException:
                     # The others ask for themselves: one batch's bad luck is not theirs.
@@ -120,7 +130,7 @@ class ViewReader:
             self.serve(next((scorer for scorer in GRID if scorer.name == chosen), SERVED))
         self._chosen_read_s = now_s
 
-    async def _read(self, baskets: Sequence[Basket], now_s: float) -> Views:
+    async def _read(self, baskets: Sequence[Basket], now_s: float, *, keep_back: bool) -> Views:
         await self._look_at_scorer(now_s)
         full = len(self._cache.skus) > MOST_CACHED or len(self._cache.lists) > MOST_LISTS
         if full or self._afresh or self._policy is not self._next_policy:
@@ -135,7 +145,7 @@ class ViewReader:
         ranged = [p for line in lines.tolist() if (p := self._product(line)) and p.range_id is not None]
         await self._read_ladders(ranged, now_s)
         rungs = self._cache.number(rungs_above(ranged, self._cache.ladders))
-        await self._read_candidates(np.concatenate([lines, np.array(rungs, np.int64)]), now_s)
+        await self._read_candidates(np.concatenate([lines, np.array(rungs, np.int64)]), now_s, keep_back)
         pinned = self._policy.pinned()
         pins = dict(zip(pinned, self._cache.number(pinned), strict=True))
         await self._read_products(np.array(list(pins.values()), np.int64))
@@ -208,7 +218,7 @@ class ViewReader:
                 cache.ladder_members[name] = held
                 cache.ladders[name] = build_ladder(held, self._policy)
 
-    async def _read_candidates(self, lines: Items, now_s: float) -> None:
+    async def _read_candidates(self, lines: Items, now_s: float, keep_back: bool) -> None:
         """Partner lists with the order counts they are weighed by, complements, and the products of both.
 
         Candidates are looked at when their line is: half the maximal age for the line and half for them.
@@ -223,7 +233,7 @@ class ViewReader:
             self._tables.neighbours.total_orders(),
         )
         changed = await self._keep_lists(stale.tolist(), packed)
-        changed |= await self._fits.keep(cache, stale.tolist(), fits, self._number)
+        changed |= await self._fits.keep(cache, stale.tolist(), fits, self._number, keep_back=keep_back)
         partners = np.concatenate([cache.candidates_of(item) for item in stale.tolist()])
         recounted, _ = await asyncio.gather(
             self._read_counts(partners, now_s),
@@ -274,6 +284,10 @@ class ViewReader:
         )
         cache.learned.update(zip(lines, rows, strict=True))
         self._fits.derive(cache, lines, self._policy, self._boosts)
+
+    def release(self) -> None:
+        """Let the fitter hear of what was kept back."""
+        self._fits.release()
 
     def noted(self) -> set[bytes]:
         """The ids of SKUs that were seen to need a fit since the last call."""
