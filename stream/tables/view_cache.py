@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from stream.decisions.assortment import Assortment
+from stream.decisions.habits import Habits
 from stream.decisions.ladder import Ladder
 from stream.decisions.model import Product
 from stream.decisions.neighbours import NeighbourRow
@@ -56,6 +57,14 @@ class FitList(NamedTuple):
     weights: npt.NDArray[np.float64]
 
 
+class Diary(NamedTuple):
+    """A customer's diary as it was read: `raw` to tell whether it changed, when, and the habits it shows."""
+
+    raw: bytes
+    read_s: float
+    habits: Habits
+
+
 class Freshness:
     """When each dense index was last read, in seconds of any clock that only goes forward."""
 
@@ -93,6 +102,7 @@ class ViewCache:
         self.lists: dict[int, PartnerList] = {}
         self.fits: dict[int, FitList] = {}
         self.named: dict[int, NeighbourRow] = {}
+        self.diaries: dict[str, Diary] = {}
         self.ladders: dict[str, Ladder] = {}
         self.ladder_members: dict[str, tuple[Product, ...]] = {}
         self.ranges: dict[str, int] = {}

@@ -20,6 +20,7 @@ from stream.decisions.views import Views
 from stream.tables.catalogue import DELISTED, read_product
 from stream.tables.fit_reader import FitReader
 from stream.tables.neighbours import unpack
+from stream.tables.personal_reader import PersonalReader
 from stream.tables.tables import Tables
 from stream.tables.view_cache import NEVER, Items, PartnerList, ViewCache, distinct
 
@@ -58,6 +59,7 @@ class ViewReader:
         self._chosen: str | None = None
         self._chosen_read_s = NEVER
         self._fits = FitReader(tables.fitted, scorer)
+        self._personal = PersonalReader(tables, self._half_age_s)
 
     def use(self, policy: Policy) -> None:
         """Read for another policy, from the next read on; what was derived under the old one is forgotten."""
@@ -149,7 +151,23 @@ class ViewReader:
         pinned = self._policy.pinned()
         pins = dict(zip(pinned, self._cache.number(pinned), strict=True))
         await self._read_products(np.array(list(pins.values()), np.int64))
-        return self._views(pins)
+        heads = await self._read_personal(baskets, now_s)
+        return self._views(pins, baskets, heads)
+
+    async def _read_personal(self, baskets: Sequence[Basket], now_s: float) -> Items:
+        """What the baskets' customers bought, and the most ordered items: those that popularity speaks for."""
+        cache, scorer, personal = self._cache, self._scorer, self._personal
+        measured = self._chosen == scorer.name
+        bought, heads = await asyncio.gather(
+            personal.read_diaries(cache, baskets, scorer, self._number, now_s),
+            personal.read_heads(cache, scorer, self._policy, measured, self._number, now_s),
+        )
+        if len(bought) or len(heads):
+            await self._read_products(np.concatenate([bought, heads]))
+        if len(heads):
+            await self._read_counts(heads, now_s)
+            cache.total_orders = cache.total_orders or await self._tables.neighbours.total_orders()
+        return heads
 
     def _product(self, item: int) -> Product | None:
         return self._cache.assortment.products[item]
@@ -158,14 +176,16 @@ class ViewReader:
         product = self._product(item)
         return self._policy.boost(self._cache.skus[item], () if product is None else product.category)
 
-    def _views(self, pins: dict[str, int]) -> Views:
-        cache = self._cache
+    def _views(self, pins: dict[str, int], baskets: Sequence[Basket], heads: Items) -> Views:
+        cache, scorer, personal = self._cache, self._scorer, self._personal
         return Views(
             lines=cache.lines,
             skus=cache.skus,
             assortment=cache.assortment,
             ladders=cache.ladders,
             pins=pins,
+            shoppers=personal.shoppers(cache, baskets, scorer, self._boosts),
+            popular=personal.popular(cache, baskets, heads, scorer, self._boosts),
             policy=self._policy,
             scorer=self._scorer.name,
             window_days=self._window_days,

@@ -53,7 +53,7 @@ SCENARIOS: tuple[Scenario, ...] = (
         "S34", "what is bought one after the other is offered at once", "no counts of pairs over orders"
     ),
     Scenario("S35", "no upsell against what the shopper said: dearest price, largest step"),
-    Scenario("S36", "what runs out is offered before it does", "no rhythm of a customer's purchases"),
+    Scenario("S36", "what runs out is offered before it does"),
     Scenario("S37", "too little evidence is answered with silence, and the reason"),
     Scenario("S38", "complements, ranges and learned relations are merged by a stated precedence"),
     Scenario("S39", "without product data the orders alone decide; bad product data is refused"),

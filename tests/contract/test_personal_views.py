@@ -1,0 +1,149 @@
+"""What baskets may know of their customers and of what everybody buys, read from the tables."""
+
+from __future__ import annotations
+
+import pytest
+from msgspec.structs import replace
+
+from stream.decisions.decide import decide_batch
+from stream.decisions.habits import habits_of, own_rows
+from stream.decisions.model import Basket
+from stream.decisions.policy import Policy
+from stream.decisions.scorers import GRID, Scorer
+from stream.decisions.views import Views
+from stream.decisions.window import DAY_MS
+from stream.tables.personal_reader import HEADS_EVERY_S
+from stream.tables.store import Store
+from stream.tables.tables import Tables
+from stream.tables.view_reader import ViewReader
+from tests.contract.conftest import MakeTables
+from tests.contract.orders import FIRST_PANE, TOPIC, FailingStore, order, returned, take_back
+from tests.contract.test_views import basket, put
+
+BY_NAME = {scorer.name: scorer for scorer in GRID}
+OWN, POPULARITY = BY_NAME["baseline+own"], BY_NAME["popularity"]
+
+
+def of(customer: str | None, *skus: str) -> Basket:
+    return replace(basket(*skus), customer=customer)
+
+
+async def sell(tables: Tables, sold: list[tuple[float, str | None, str]]) -> None:
+    """Orders of (day, customer, SKUs of one letter), and the most ordered SKUs counted."""
+    owner = await tables.fences.take(TOPIC, 0)
+    first = owner.lowest_fence + 1
+    await tables.dictionary.remember({sku for _, _, skus in sold for sku in skus})
+    await tables.orders.place(
+        owner,
+        [
+            (first + n, order(str(first + n), skus, day=day, customer=name))
+            for n, (day, name, skus) in enumerate(sold)
+        ],
+    )
+    await tables.fences.move(owner, first + len(sold) - 1, owner.watermark)
+    for tag in range(tables.layout.tags):
+        await tables.fitted.count_heads(tag, 70)
+
+
+def offers(views: Views, policy: Policy, asked: Basket, day: float) -> list[tuple[str, str]]:
+    at_ms = int((FIRST_PANE + day) * DAY_MS)
+    [decision] = decide_batch([asked], views, policy, at_ms)
+    return [(offer.sku, offer.reason.code) for offer in decision.offers]
+
+
+async def test_what_a_customer_buys_every_day_is_due_and_nobody_elses(tables: MakeTables) -> None:
+    made = tables(window_panes=30, customer_window_panes=30)
+    await sell(made, [(0, "ann", "am"), (8, "ann", "ac"), (16, "ann", "a"), (16, "bob", "a")])
+    await put(made, "a", 5_00)
+    policy = Policy()
+
+    views = await ViewReader(made, policy, max_age_s=1).read(
+        [of("ann", "x"), of("bob", "x"), of(None, "x")], 0.0
+    )
+
+    assert offers(views, policy, of("ann", "x"), 23) == [("a", "BUY_AGAIN")]
+    assert offers(views, policy, of("ann", "x"), 18) == []
+    assert offers(views, policy, of("bob", "x"), 23) == offers(views, policy, of(None, "x"), 23) == []
+    assert set(views.shoppers) == {"ann", "bob"}
+
+
+async def test_the_own_row_is_that_of_the_purchases_that_were_kept(tables: MakeTables) -> None:
+    made = tables(window_panes=30, customer_window_panes=30)
+    await sell(made, [(0, "ann", "ab"), (1, "ann", "a"), (2, "bob", "c"), (2, None, "c")])
+    await take_back(made, await made.fences.take("order-returned", 0), 0, returned("0", "b"))
+    policy = Policy(boosts={"a": 2.0})
+
+    views = await ViewReader(made, policy, max_age_s=1, scorer=OWN).read(
+        [of("ann", "x"), of("bob", "x")], 0.0
+    )
+
+    a = views.skus.index("a")
+    [row] = own_rows(OWN, [habits_of([a, a], [FIRST_PANE, FIRST_PANE + 1], DAY_MS)], 4)
+    own = views.shoppers["ann"].own
+    assert own is not None
+    assert own.weights() == {a: pytest.approx(2 * row.weights()[a])}
+    assert views.shoppers["bob"].own is not None
+
+
+async def test_a_diary_is_asked_for_again_once_it_may_have_changed(tables: MakeTables, store: Store) -> None:
+    counting = FailingStore(store)
+    made = tables(counting, window_panes=30, customer_window_panes=30)
+    await sell(made, [(0, "ann", "a"), (1, "ann", "a"), (2, "ann", "a")])
+    reader = ViewReader(made, Policy(), max_age_s=1)
+    first = await reader.read([of("ann", "x")], 0.0)
+    calls = counting.calls
+
+    again = await reader.read([of("ann", "x")], 0.4)
+    assert counting.calls == calls
+    await sell(made, [(3, "ann", "a")])
+    later = await reader.read([of("ann", "x")], 1.0)
+
+    assert first.shoppers == again.shoppers
+    assert [views.shoppers["ann"].rhythms[0].times for views in (first, later)] == [3, 4]
+
+
+async def test_popularity_speaks_once_it_is_measured_to_serve_best_or_the_shop_wants_it(
+    tables: MakeTables,
+) -> None:
+    made = tables(window_panes=30)
+    await sell(made, [(0, None, "a"), (0, None, "b"), (1, None, "b")])
+    measured, always, never = Policy(), Policy(fallback="popular"), Policy(fallback="none")
+
+    async def answer(policy: Policy, scorer: Scorer, asked: Basket) -> list[tuple[str, str]]:
+        reader = ViewReader(made, policy, max_age_s=1)
+        if scorer is not POPULARITY:
+            reader.serve(scorer)
+        return offers(await reader.read([asked], 0.0), policy, asked, 1)
+
+    assert await answer(measured, OWN, of(None, "x")) == []
+    assert await answer(always, OWN, of(None, "x")) == [("b", "POPULAR"), ("a", "POPULAR")]
+    assert await answer(always, OWN, of(None, "b")) == [("a", "POPULAR")]
+    await made.scorers.serve("popularity")
+    assert await answer(measured, POPULARITY, of(None, "x")) == [("b", "POPULAR"), ("a", "POPULAR")]
+    assert await answer(never, POPULARITY, of(None, "x")) == []
+
+
+async def test_new_heads_are_heard_of_and_their_orders_are_those_of_now(tables: MakeTables) -> None:
+    made = tables(window_panes=30)
+    policy = Policy(fallback="popular")
+    await sell(made, [(0, None, "a")])
+    reader = ViewReader(made, policy, max_age_s=1)
+    first = await reader.read([basket("x")], 0.0)
+    await sell(made, [(0, None, "b"), (0, None, "b")])
+
+    soon = await reader.read([basket("x")], 2.0)
+    later = await reader.read([basket("x")], HEADS_EVERY_S + 2.0)
+
+    found = [views.popular["web", "none"] for views in (first, soon, later)]
+    assert [row.orders for row in found] == [1, 3, 3]
+    assert [views.skus[item] for views, row in [(later, found[2])] for item in row.candidates()] == ["b", "a"]
+
+
+async def test_an_empty_basket_is_offered_what_is_popular(tables: MakeTables) -> None:
+    made = tables(window_panes=30)
+    policy = Policy(fallback="popular")
+    await sell(made, [(0, None, "a"), (0, None, "b")])
+
+    views = await ViewReader(made, policy, max_age_s=1).read([basket()], 0.0)
+
+    assert [views.popular["web", "none"].orders] == [2]
