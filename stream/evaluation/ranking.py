@@ -77,7 +77,7 @@ class Ranker:
         self._grid = GridRanker(grid, policy.min_together)
         self.neighbourhoods = Neighbourhoods(counts, policy)
 
-    def rank(self, lines: Sequence[int], bought: Mapping[int, int]) -> Ranked:
+    def rank(self, lines: Sequence[int], bought: Mapping[int, float]) -> Ranked:
         """Candidates of a basket with these lines, of a customer who bought items so often before."""
         heads = self._counts.heads(MOST_POPULAR)
         said = self._said(lines, heads)
@@ -113,7 +113,7 @@ class GridRanker:
         lines: Sequence[int],
         said: Said,
         heads: Integers,
-        bought: Mapping[int, int],
+        bought: Mapping[int, float],
         orders_of: Integers,
         total: int,
     ) -> Ranked:
@@ -125,7 +125,7 @@ class GridRanker:
             self._column = np.zeros(len(orders_of), np.int64)
             self._is_candidate = np.zeros(len(orders_of), np.bool_)
         own = np.fromiter(bought.keys(), np.int64, len(bought))
-        times = np.fromiter(bought.values(), np.int64, len(bought))
+        times = np.fromiter(bought.values(), np.float64, len(bought))
         items = self._number([said.partners, said.neighbours, heads, own])
         orders = orders_of[items]
         at_heads, at_own = self._column[heads], self._column[own]

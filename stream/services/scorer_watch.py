@@ -28,12 +28,9 @@ from stream.tables.view_reader import ViewReader
 
 logger = logging.getLogger(__name__)
 
-MEASURED: Final = tuple(scorer for scorer in GRID if not scorer.own)
-"""The part of the grid that a worker can ask: what a customer bought before is in no table."""
+NAMES: Final = [scorer.name for scorer in GRID]
 
-NAMES: Final = [scorer.name for scorer in MEASURED]
-
-FIRST: Final = MEASURED.index(SERVED)
+FIRST: Final = GRID.index(SERVED)
 """The scorer that serves until enough orders were measured."""
 
 _NONE: Integers = np.zeros(0, np.int64)
@@ -44,7 +41,7 @@ class ScorerWatch:
 
     def __init__(self, tables: Tables, views: ViewReader, policy: Policy, tally: Tally) -> None:
         self._tables, self._views, self._policy, self._tally = tables, views, policy, tally
-        self._ranker = GridRanker(MEASURED, policy.min_together)
+        self._ranker = GridRanker(GRID, policy.min_together)
         self._partitions: dict[str, tuple[int, PartitionTally]] = {}
         self._heads: list[str] = []
         self._head_idents: list[bytes] = []
@@ -101,7 +98,12 @@ class ScorerWatch:
         orders = cache.order_counts.copy()
         orders[heads] = self._head_orders
         ranked = self._ranker.rank(
-            lines, self._said(cache, lines), np.array(heads, np.int64), {}, orders, cache.total_orders
+            lines,
+            self._said(cache, lines),
+            np.array(heads, np.int64),
+            _bought(cache, order.customer_id),
+            orders,
+            cache.total_orders,
         )
         return ranked.ranks(target)
 
@@ -146,8 +148,16 @@ class ScorerWatch:
             self._head_orders_read_s = now_s
 
 
+def _bought(cache: ViewCache, customer: str | None) -> dict[int, float]:
+    """How often the customer bought what, as the own row of a basket has it."""
+    if customer is None or customer not in cache.diaries:
+        return {}
+    habits = cache.diaries[customer].habits
+    return dict(zip(habits.items.tolist(), habits.frequency.tolist(), strict=True))
+
+
 def _basket(order: OrderPlaced) -> Basket:
-    """What has to be read to ask about an order: what its lines say."""
+    """What has to be read to ask about an order: what its lines say, and its customer's orders before."""
     skus = sorted({line.sku for line in order.lines})
     return Basket(
         suggestion_id="",
@@ -155,4 +165,5 @@ def _basket(order: OrderPlaced) -> Basket:
         channel=order.channel,
         currency=order.currency,
         lines=[Line(sku, 1, 0) for sku in skus],
+        customer=order.customer_id,
     )

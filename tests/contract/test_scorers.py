@@ -17,13 +17,13 @@ from stream.decisions.selection import BLOCK_ORDERS, CHOSEN_FROM, MISSED, empty_
 from stream.events import OrderPlaced
 from stream.ops.tally import Tally
 from stream.services.partition_tally import MOST_A_SECOND, ONE_IN, Arrival, PartitionTally
-from stream.services.scorer_watch import MEASURED, NAMES, ScorerWatch
+from stream.services.scorer_watch import NAMES, ScorerWatch
 from stream.tables.ids import sku_id
 from stream.tables.scorers import SLOTS, Block, block_of
 from stream.tables.tables import Tables
 from stream.tables.view_reader import ViewReader
 from tests.contract.conftest import MakeTables
-from tests.contract.orders import order
+from tests.contract.orders import TOPIC, order
 from tests.contract.test_fitted import fit_everything, place
 from tests.contract.test_views import basket
 
@@ -116,6 +116,29 @@ async def test_where_items_go_together_a_sample_of_orders_says_so_before_it_is_c
     assert (await made.neighbours.total_orders()) == 300, "nothing is counted by being measured"
 
 
+async def test_where_customers_come_back_for_the_same_their_own_orders_are_measured_to_know(
+    tables: MakeTables,
+) -> None:
+    made, dice = tables(), Random(1)
+    names = [f"customer-{n}" for n in range(30)]
+
+    def habitual(name: str, number: int, some: str) -> OrderPlaced:
+        return order(f"{some}-{name}-{number}", [f"{name}-a", f"{name}-b", dice.choice("xyz")], customer=name)
+
+    taught = [habitual(name, n, "taught") for n in range(2) for name in names]
+    await made.dictionary.remember({line.sku for each in taught for line in each.lines})
+    await made.orders.place(await made.fences.take(TOPIC, 0), list(enumerate(taught)))
+    watch = ScorerWatch(made, ViewReader(made, POLICY, max_age_s=1.0), POLICY, Tally())
+
+    await watch.measure("orders/0", 1, arrivals(habitual(name, 0, "later") for name in names), 0.0)
+
+    found = await made.scorers.read(NAMES)
+    hits = dict(zip(NAMES, found.tally.hits.tolist(), strict=True))
+    assert found.tally.orders > 5
+    assert hits["bought-before"] > max(hits["popularity"], hits["baseline"])
+    assert hits["baseline+own"] > hits["baseline"]
+
+
 async def test_a_partition_that_is_taken_again_goes_on_where_its_tally_stands(tables: MakeTables) -> None:
     made = tables()
     await place(made, paired_orders(1, 40))
@@ -182,7 +205,7 @@ async def test_the_scorer_that_enough_orders_speak_for_serves_and_popularity_cla
     views = await reader.read([basket("a")], 200.0)
     assert views.lines["a"].rows[0].candidates() == []
     assert views.version == f"{POLICY.version}+popularity"
-    assert await served(1, CHOSEN_FROM, 240) == NAMES[1] == "baseline"
+    assert await served(NAMES.index("baseline"), CHOSEN_FROM, 240) == "baseline"
     assert (await reader.read([basket("a")], 300.0)).lines["a"].rows[0].candidates()
     assert tally.counts["scorers.chosen"] == 2
     assert scorer_report(await made.scorers.read(NAMES))["served"] == "baseline"
@@ -265,5 +288,5 @@ async def test_a_shop_without_orders_measures_nothing_it_knows(tables: MakeTable
 
     found = await made.scorers.read(NAMES)
     assert found.tally.orders > 0
-    assert found.tally.hits.tolist() == [0] * len(MEASURED)
+    assert found.tally.hits.tolist() == [0] * len(NAMES)
     assert scorer_report(found)["selected"] == "popularity"
