@@ -29,8 +29,11 @@ class WorkerProcess:
     async def start(
         cls, name: str, program: str, environ: Mapping[str, str], log: Path, nursery: Nursery | None = None
     ) -> WorkerProcess:
-        """Start `python -m program worker`, or have the nursery fork it; it may not be ready yet."""
-        if nursery is not None:
+        """Start `python -m program worker`, or have the nursery fork it; it may not be ready yet.
+
+        What a library is preloaded into has to be started: the loader does nothing at a fork.
+        """
+        if nursery is not None and "LD_PRELOAD" not in environ:
             return cls(name, await asyncio.to_thread(nursery.start, program, environ, log), log)
         with log.open("wb") as output:
             process = await asyncio.create_subprocess_exec(
