@@ -112,7 +112,12 @@ class _Worker(FaustWorker):
         self._budget.daemon = True
 
     async def on_startup_finished(self) -> None:
-        """Called by Faust when the partitions are assigned and sought and records flow."""
+        """Called by Faust when the partitions are assigned and sought and records flow.
+
+        One that was told to stop before it had begun is sent here too: nothing is ready then.
+        """
+        if self.app.should_stop:
+            return
         assigned = self.app.consumer.assignment()
         logger.info("worker ready: group %s, %d partitions", self.app.conf.id, len(assigned))
         if self._announce is not None:

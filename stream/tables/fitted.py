@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from hashlib import blake2b
+from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -147,7 +148,7 @@ class FittedRows:
         firsts, others = np.divmod(asked, max(1, len(idents)))
         starts = np.flatnonzero(np.diff(firsts, prepend=-1)).tolist()
         commands: list[Command] = []
-        for start, end in zip(starts, [*starts[1:], len(asked)], strict=True):
+        for start, end in pairwise([*starts, len(asked)]):
             one = idents[firsts[start]]
             held = (idents[other] for other in others[start:end].tolist())
             commands.append(("ZMSCORE", self._keys.partners(tag_of(one, self._tags), one), *held))

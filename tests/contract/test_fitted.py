@@ -41,6 +41,16 @@ def test_a_row_is_read_as_it_was_packed() -> None:
     assert unpack(pack(0, [], np.zeros(0, np.int64), np.zeros((len(FITS), 0)))).neighbours == []
 
 
+async def test_neighbourhoods_of_one_sku_have_no_pair_to_ask_for(tables: MakeTables) -> None:
+    """As when Redis was emptied between the list of what waits and the reading of its partners."""
+    one, other = sku_id("a"), sku_id("b")
+
+    squares = await tables().fitted.together([[one], [other]], {one: 3, other: 0})
+
+    assert [square.tolist() for square in squares] == [[[0]], [[0]]]
+    assert await tables().fitted.together([], {}) == []
+
+
 async def test_rows_are_put_by_the_owner_of_the_lease_alone(tables: MakeTables) -> None:
     fitted = tables().fitted
     ident = sku_id("a")

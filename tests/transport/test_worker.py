@@ -107,6 +107,17 @@ async def test_a_signal_stops_the_worker_with_everything_committed(
     assert await cluster.committed(group, topic) == {0: 10}
 
 
+async def test_a_worker_that_is_told_to_stop_before_it_has_begun_ends_without_an_error(
+    cluster: Cluster, group: str
+) -> None:
+    topic = await cluster.topic(1)
+
+    async with worker_process(cluster, topic, group, "early") as worker:
+        assert await worker.code() == 0
+
+    assert not [line for line in worker.lines if "Error" in line or line == "ready"]
+
+
 async def test_a_worker_whose_start_positions_fail_says_why_and_ends(cluster: Cluster, group: str) -> None:
     topic = await cluster.topic(1)
 

@@ -1,12 +1,14 @@
 """A worker process for the tests: `python -m tests.transport.worker_program BOOTSTRAP TOPIC GROUP [WAY]`.
 
 Writes what happens to standard output, one word a line. WAY `hang` blocks the loop when told to stop, `fail`
-crashes when reading should start.
+crashes when reading should start, `early` is told to stop as soon as it starts.
 """
 
 from __future__ import annotations
 
 import logging
+import os
+import signal
 import sys
 import time
 from collections.abc import Mapping
@@ -27,6 +29,14 @@ class Refusing:
         raise OperatorError("The tables are empty.", "Run tables rebuild.")
 
 
+class Early(faust.App):
+    """An app that is told to stop before it has begun."""
+
+    async def on_start(self) -> None:
+        os.kill(os.getpid(), signal.SIGTERM)
+        await super().on_start()
+
+
 def say(*words: object) -> None:
     """One line for the test that reads us."""
     sys.stdout.write(" ".join(map(str, words)) + "\n")
@@ -35,7 +45,8 @@ def say(*words: object) -> None:
 
 def main(bootstrap: str, topic: str, group: str, way: str = "") -> int:
     logging.basicConfig(stream=sys.stdout, format="log %(name)s %(message)s")
-    app = faust.App(**faust_settings(bootstrap, group=group, session_timeout_s=6.0, rebalance_timeout_s=6.0))
+    made = Early if way == "early" else faust.App
+    app = made(**faust_settings(bootstrap, group=group, session_timeout_s=6.0, rebalance_timeout_s=6.0))
     app.positions = Refusing() if way == "fail" else None
 
     async def read(stream: Any) -> None:
