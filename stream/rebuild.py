@@ -15,7 +15,7 @@ from stream.settings import Settings
 from stream.tables.dump import scan
 from stream.tables.tables import Tables
 from stream.topics import admin_client
-from stream.verification.log_reader import log_bounds
+from stream.verification.log_reader import has_record, log_bounds
 
 REPLAYED = (
     topics.ORDER_PLACED,
@@ -66,6 +66,24 @@ async def replayed(settings: Settings) -> dict[str, tuple[int, int]]:
         done = sum(max(0, min(at.get(p, 0), end) - begins[p]) for p, end in ends.items())
         progress[name] = (done, sum(end - begins[p] for p, end in ends.items()))
     return progress
+
+
+async def nothing_left(settings: Settings) -> bool:
+    """Whether the workers were given every record of those logs: behind the last one may stand a transaction's end.
+
+    Raises OperatorError when the broker does not answer.
+    """
+    async with admin_client(settings.broker) as admin:
+        stood = await admin.list_consumer_group_offsets(settings.group)
+    for name in REPLAYED:
+        topic = settings.topic_prefix + name
+        begins, ends = await log_bounds(settings.broker, topic)
+        for partition, end in ends.items():
+            held = stood.get(TopicPartition(topic, partition))
+            at = max(begins[partition], held.offset if held is not None else 0)
+            if at < end and await has_record(settings.broker, topic, partition, at):
+                return False
+    return True
 
 
 async def _no_worker_runs(settings: Settings) -> None:

@@ -7,7 +7,7 @@ import asyncio
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
-from stream.rebuild import rebuild, replayed
+from stream.rebuild import nothing_left, rebuild, replayed
 from stream.settings import Settings
 from stream.tables.tables import Tables
 
@@ -49,7 +49,9 @@ async def follow_replay(settings: Settings) -> None:
                 bars.update(tasks[name], completed=done, total=total)
                 if not notes.is_terminal and shown.get(name) != (done, total):
                     notes.print(f"{name}: {done} of {total}", highlight=False)
-            shown = progress
             if all(done >= total for done, total in progress.values()):
                 return
+            if progress == shown and await nothing_left(settings):
+                return
+            shown = progress
             await asyncio.sleep(LOOK_S)

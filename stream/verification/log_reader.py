@@ -65,16 +65,17 @@ async def record_at(
 
 
 async def read_log(bootstrap: str, topic: str) -> AsyncGenerator[ConsumerRecord[bytes, bytes], None]:
-    """Every record there is when the reading begins; those of one partition in offset order.
+    """Every record there is for a worker when the reading begins; those of one partition in offset order.
 
+    What a producer aborted is left out, and what stands behind a transaction that is still open.
     Raises OperatorError when there is no such topic, StateUnavailable when the broker stops answering.
     """
-    async with _Consumer(bootstrap) as consumer:
+    async with _Consumer(bootstrap, isolation_level="read_committed") as consumer:
         ends = await _ends(consumer, topic)
         consumer.assign(list(ends))
         await consumer.seek_to_beginning(*ends)
         left = {tp: end for tp, end in ends.items() if await consumer.position(tp) < end}
-        stalled = 0
+        before, stalled = dict[TopicPartition, int](), 0
         while left:
             fetched = await consumer.getmany(*left, timeout_ms=FETCH_TIMEOUT_MS)
             for tp, records in fetched.items():
@@ -82,8 +83,9 @@ async def read_log(bootstrap: str, topic: str) -> AsyncGenerator[ConsumerRecord[
                     if record.offset < ends[tp]:
                         yield record
             # Where compaction or a transaction's end left a hole, the position goes past it without a record.
-            left = {tp: end for tp, end in left.items() if await consumer.position(tp) < end}
-            stalled = 0 if fetched else stalled + 1
+            places = {tp: await consumer.position(tp) for tp in left}
+            stalled = 0 if places != before else stalled + 1
+            before, left = places, {tp: end for tp, end in left.items() if places[tp] < end}
             if stalled == STALLED_ROUNDS:
                 raise StateUnavailable(f"{topic} gives no more records; still to read: {_told(left)}")
 
@@ -102,7 +104,7 @@ async def _ends(consumer: Any, topic: str) -> dict[TopicPartition, int]:
 
 
 async def _high_watermarks(consumer: Any, ends: dict[TopicPartition, int]) -> dict[TopicPartition, int]:
-    """The ends as a fetch tells them.
+    """The ends as a fetch tells them; for a consumer that reads what is committed, of that.
 
     Asked for the latest offset, the embedded broker (0.6) names the one after the *first* record of the last
     batch; its fetches tell the truth. Apache Kafka says the same both times.
@@ -111,11 +113,19 @@ async def _high_watermarks(consumer: Any, ends: dict[TopicPartition, int]) -> di
     for tp, end in ends.items():
         consumer.seek(tp, end - 1)
     for _ in range(STALLED_ROUNDS):
-        told = {tp: consumer.highwater(tp) for tp in ends}
+        told = {tp: _told_end(consumer, tp) for tp in ends}
         if None not in told.values():
-            return {tp: max(end, told[tp]) for tp, end in ends.items()}
+            return {tp: max(end, told[tp] or 0) for tp, end in ends.items()}
         await consumer.getmany(*[tp for tp, end in told.items() if end is None], timeout_ms=FETCH_TIMEOUT_MS)
     raise StateUnavailable("the broker does not tell where its topics end")
+
+
+def _told_end(consumer: Any, tp: TopicPartition) -> int | None:
+    """Where a partition ends as the last fetch told it; None before that. The embedded broker knows no transactions."""
+    stable: int | None = consumer.last_stable_offset(tp)
+    committed = consumer._isolation_level == "read_committed" and stable is not None and stable >= 0
+    end: int | None = stable if committed else consumer.highwater(tp)
+    return end
 
 
 def _told(left: dict[TopicPartition, int]) -> str:

@@ -130,15 +130,16 @@ class World:
         self.past.append(copy.deepcopy(self.store.data))
 
     def lose_tails(self) -> None:
-        """Every tag falls back to a state of its own choice, most of them not at all."""
-        now = self.store.data
+        """Some tags fall back, each to a state of its own choice. What came after that never was: it is no way back."""
         for tag in range(3):
             prefix = self.tables.keys.prefix(tag)
             if self.dice.random() < 0.6:
-                then = copy.deepcopy(self.dice.choice(self.past[-DEEPEST:]))
-                now = {key: value for key, value in now.items() if not key.startswith(prefix)}
-                now |= {key: value for key, value in then.items() if key.startswith(prefix)}
-        self.store.data = now
+                at = self.dice.choice(range(len(self.past))[-DEEPEST:])
+                kept = {key: value for key, value in self.past[at].items() if key.startswith(prefix)}
+                for state in [*self.past[at + 1 :], self.store.data]:
+                    for key in [key for key in state if key.startswith(prefix)]:
+                        del state[key]
+                    state |= copy.deepcopy(kept)
 
     def recount(self) -> Recount:
         """What must come out."""
