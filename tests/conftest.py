@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable, Iterator
 
 import pytest
 import redis
+from hypothesis import settings
 
 from stream.embedded import Broker
 from tests.redis_cluster import LocalCluster
@@ -24,6 +25,10 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
     terminalreporter.section("brokers")
     for note in config.stash[SERVICES].notes or ["no test asked for Kafka or Redis"]:
         terminalreporter.write_line(note)
+
+
+# `--hypothesis-profile=long`: what looks longer there says so itself.
+settings.register_profile("long", settings.default)
 
 
 @pytest.fixture(scope="session")
