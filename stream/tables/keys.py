@@ -95,7 +95,7 @@ class Keys:
         return self.prefix(tag) + f"pane:{partition}:{pane}".encode()
 
     def undone(self, tag: int, partition: int, pane: int) -> bytes:
-        """Hash: `<partition>:<offset>` of an order of the pane -> how many of its record's undos the tag has, `:0`."""
+        """Hash: `<partition>:<offset>` of an order of the pane -> the tag's last undo of it, `:`, returns before it."""
         return self.prefix(tag) + f"undone:{partition}:{pane}".encode()
 
     def unguarded(self, tag: int) -> bytes:

@@ -136,7 +136,7 @@ class Returns:
         closed = await self._log.closed([logged for _, logged in placed])
         over = [logged for (_, logged), is_closed in zip(placed, closed, strict=True) if is_closed]
         # Of a closed pane only what some tag has taken away already: the record lost it, and is read again.
-        most = dict(zip(over, await self._undoing.most_undone(over), strict=True))
+        most = dict(zip(over, await self._undoing.most_returns(over), strict=True))
         judged = [_judge(case.undos, logged.record, most.get(logged, MAX_UNDONE)) for case, logged in placed]
         amendments = [
             Amendment(logged, verdict.record, even_closed=is_closed)

@@ -78,12 +78,12 @@ class Undoing:
         held = await self._store.commands(
             [("HGET", self._keys.undone(tag, logged.partition, logged.pane), mark) for tag in tags]
         )
-        most = max((int(raw.split(b":")[0]) for raw in held if raw is not None), default=0)
-        if len(record.undone) < most < ERASURE:
+        most = max((_returns_in(raw) for raw in held if raw is not None), default=0)
+        if len(record.undone) < most:
             raise StateUnavailable(f"order {mark} waits for {most} returns of it to be read again")
 
-    async def most_undone(self, orders: Sequence[Logged]) -> list[int]:
-        """The number of the last undo of each order that any tag has. One round trip, none without orders."""
+    async def most_returns(self, orders: Sequence[Logged]) -> list[int]:
+        """The most returns of each order that any tag has. One round trip, none without orders."""
         if not orders:
             return []
         held = await self._store.commands(
@@ -93,7 +93,7 @@ class Undoing:
                 for tag in range(self._tags)
             ]
         )
-        numbers = [0 if raw is None else int(raw.split(b":")[0]) for raw in held]
+        numbers = [0 if raw is None else _returns_in(raw) for raw in held]
         return [max(numbers[at : at + self._tags]) for at in range(0, len(numbers), self._tags)]
 
     async def settle(self, owner: Owner, unsettled: Sequence[Unsettled]) -> Applied:
@@ -148,7 +148,7 @@ class Undoing:
 
 
 def undo_changes(record: OrderRecord, pane: int, customer: bytes | None = None) -> list[Change]:
-    """What each undo takes, numbered from 1, an erasure `ERASURE`.
+    """What each undo takes, numbered from 1; an erasure `ERASURE`, with the number of returns before it.
 
     `customer`: the id of the account to take from, for an anonymous record; without it there is none.
     """
@@ -158,7 +158,7 @@ def undo_changes(record: OrderRecord, pane: int, customer: bytes | None = None) 
             ERASURE if undo.is_erasure else number,
             (WeightedOrder(before.counted, -1), WeightedOrder(after.counted, 1)),
             _account(record, pane, before, after, customer),
-            0,
+            number - 1 if undo.is_erasure else 0,
         )
         for number, (undo, (before, after)) in enumerate(zip(record.undone, pairwise(steps), strict=True), 1)
     ]
@@ -174,6 +174,12 @@ def _account(
     gone = b"".join(sku for sku in split(before.counted) if sku not in stayed)
     diary, spend = entries(gone, pane, -1), after.spend - before.spend
     return AccountEntry(record.customer_id or "", pane, record.currency, spend, -int(whole), customer, diary)
+
+
+def _returns_in(mark: bytes) -> int:
+    """How many returns a tag has of an order, as its mark says: the number of its last undo, `:`, those before."""
+    number, before = map(int, mark.split(b":"))
+    return before if number >= ERASURE else number
 
 
 def _mark_of(order: Logged) -> str:

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from stream.errors import StateUnavailable
 from stream.settings import load_settings
 from stream.tables.ids import customer_id, order_id, sku_id, tag_of
 from stream.tables.memory_store import MemoryStore
@@ -119,6 +120,31 @@ async def test_a_return_read_again_is_taken_again_from_a_tag_that_loses_it() -> 
 
     assert taken == Outcome.TAKEN
     assert await counts(made) == recount([order(ORDER, "fd")])
+
+
+async def test_an_erasure_waits_for_returns_that_a_tag_had_before_it_and_the_record_lost() -> None:
+    nodes = Nodes()
+    made = nodes.tables
+    await made.dictionary.remember("cfd")
+    owner, back = await made.fences.take(TOPIC, 0), await made.fences.take(RETURNS, 0)
+    await made.orders.place(owner, [(0, order(ORDER, "cfd", customer=WHO))])
+    placed = nodes.tag(OWN)
+    await made.returns.take_back(back, [(0, returned(ORDER, "c"))])
+    eraser = await made.fences.take("customer-erased", 0)
+    taken = nodes.tag(OTHER)
+    await made.erasures.erase(eraser, [(0, erased(WHO, day=0.5))], FIRST_PANE, 0)
+    nodes.go_back(OWN, placed)
+    back, eraser = await made.fences.take(RETURNS, 0), await made.fences.take("customer-erased", 0)
+
+    with pytest.raises(StateUnavailable, match="1 returns of it to be read again"):
+        await made.erasures.erase(eraser, [(0, erased(WHO, day=0.5))], FIRST_PANE, 0)
+    nodes.go_back(OTHER, taken)
+    back, eraser = await made.fences.take(RETURNS, 0), await made.fences.take("customer-erased", 0)
+    await made.returns.take_back(back, [(0, returned(ORDER, "c"))])
+    await made.erasures.erase(eraser, [(0, erased(WHO, day=0.5))], FIRST_PANE, 0)
+
+    assert await counts(made) == ({}, {})
+    assert await rows(made, "customer") == []
 
 
 async def test_what_is_read_for_the_first_time_needs_no_note() -> None:
