@@ -39,9 +39,15 @@ def popular_row(
     total: int,
     about: str = ALL,
     boosts: Floats | float = 1.0,
+    of_total: int | None = None,
 ) -> NeighbourRow:
-    """The row of a segment: `orders` of its `total` orders held each of the items (dense indices)."""
-    weights = popular_weights(scorer, orders, total, boosts)
+    """The row of a segment: `orders` of its `total` orders held each of the items (dense indices).
+
+    `of_total` are the orders of the shop where the segment's are not: weights have to be comparable.
+    """
+    shop = total if of_total is None else of_total
+    scaled = orders if shop == total else np.rint(orders * (shop / total)).astype(np.int64)
+    weights = popular_weights(scorer, scaled, shop, boosts)
     values = np.column_stack((weights, orders)).tobytes()
     return NeighbourRow(
         NOBODY, items.astype(np.int32).tobytes(), values, orders=total, source=POPULAR, about=about

@@ -41,10 +41,14 @@ class LineView(Struct, frozen=True, gc=False):
 
 
 def line_view(
-    item: int, learned: NeighbourRow | None, named: NeighbourRow | None, product: Product | None
+    item: int,
+    learned: NeighbourRow | None,
+    named: NeighbourRow | None,
+    product: Product | None,
+    categories: tuple[NeighbourRow, ...] = (),
 ) -> LineView:
-    """The view of a SKU from its parts; those it does not have are None."""
-    rows = tuple(row for row in (learned, named) if row is not None)
+    """The view of a SKU from its parts; those it does not have are None. `categories` speak for one nobody knows."""
+    rows = (*(row for row in (learned, named) if row is not None), *categories)
     return LineView(item, rows, product if product is not None and product.range_id is not None else None)
 
 

@@ -121,6 +121,7 @@ class NeighbourFitter:
         if is_stale(counted.orders, orders) or counted.fits_since >= HEADS_EVERY_FITS:
             for tag in range(self._tables.layout.tags):
                 await table.count_heads(tag, HEADS_KEPT)
+            await self._tables.sampling.draw(self._tables.tiers.names[0])
             counted = HeadsCounted(orders, 0)
             await table.note_heads(counted)
             self._counted = None

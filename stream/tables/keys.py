@@ -74,6 +74,10 @@ class Keys:
         """Hash: `owner`, `epoch` and `until` of the worker that fits this tag, and the tag's `heads`."""
         return self.prefix(tag) + b"fitter"
 
+    def sample(self) -> bytes:
+        """String: what a sample of recent orders says, see `stream.tables.sampling`."""
+        return self.prefix(0) + b"sample"
+
     def scorers(self) -> bytes:
         """Hash: worker -> its tally of the scorers, see `stream.tables.scorers`."""
         return self.prefix(0) + b"scorers"

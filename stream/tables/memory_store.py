@@ -118,6 +118,8 @@ _COMMANDS: dict[str, Callable[..., Any]] = {
     "HGET": lambda data, key, field: data.get(key, {}).get(_raw(field)),
     "HMGET": _hmget,
     "HGETALL": _hgetall,
+    "HVALS": lambda data, key: list(data.get(key, {}).values()),
+    "SET": lambda data, key, value: data.__setitem__(key, _raw(value)),
     "HKEYS": lambda data, key: list(data.get(key, {})),
     "HLEN": lambda data, key: len(data.get(key, {})),
     "HINCRBY": _hincrby,

@@ -90,6 +90,7 @@ class OrderRecord(Struct, frozen=True, array_like=True, gc=False):
     lines: list[Bought]
     placed_ms: int = 0
     pane: int = 0
+    channel: str = ""
     undone: list[Undo] = []
 
     @property
@@ -139,7 +140,8 @@ def record_of(order: OrderPlaced, pane: int) -> OrderRecord:
     lines = [(sku_id(line.sku), line.quantity, line.unit_price) for line in order.lines]
     counted = b"".join(counted_skus({sku for sku, _, _ in lines}))
     placed_ms = occurred_ms(order.occurred_at)
-    return OrderRecord(order.order_id, order.customer_id, order.currency, counted, lines, placed_ms, pane)
+    ids = (order.order_id, order.customer_id, order.currency)
+    return OrderRecord(*ids, counted, lines, placed_ms, pane, order.channel)
 
 
 def undo_of(event: OrderReturned, first_pane: int) -> Undo:

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable, Sequence
-from typing import Final
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from typing import Final, NamedTuple
 
 import numpy as np
 
+from stream.decisions.category_pairs import category_row
 from stream.decisions.habits import Floats, Habits, habits_of, own_rows
 from stream.decisions.model import Basket
 from stream.decisions.neighbours import NeighbourRow
+from stream.decisions.order_sample import OrderSample, goes_with
 from stream.decisions.policy import Policy
 from stream.decisions.popularity import may_speak, popular_row
 from stream.decisions.scorers import Scorer
 from stream.decisions.views import Shopper
 from stream.tables.diary import purchases
+from stream.tables.fitted import HeadsCounted
 from stream.tables.tables import Tables
 from stream.tables.view_cache import NEVER, Diary, Items, ViewCache
 
@@ -24,13 +28,32 @@ MOST_DIARIES: Final = 20_000
 MOST_HEADS: Final = 70
 """Most ordered SKUs that popularity may offer."""
 
-HEADS_EVERY_S: Final = 10.0
-"""How often a worker asks which SKUs they are; how often each is ordered it reads as often as everything else."""
-
 Number = Callable[[Sequence[bytes]], Awaitable[Items]]
 """The dense indices of SKU ids, -1 where nobody knows the SKU."""
 Boosts = Callable[[Items], Floats | None]
 """The policy's factors on items; None where it has none."""
+
+
+class SegmentHeads(NamedTuple):
+    """A segment's name and sampled orders, its most ordered items, and how many of its orders held each."""
+
+    name: str
+    orders: int
+    items: Items
+    counts: Items
+
+
+class Heads(NamedTuple):
+    """The shop's most ordered items, and those of the segments of channel and tier that speak for themselves."""
+
+    shop: Items
+    segments: Mapping[tuple[str, str], SegmentHeads]
+
+    @property
+    def items(self) -> Items:
+        """All of them, some more than once."""
+        return np.concatenate([self.shop, *(one.items for one in self.segments.values())])
+
 
 _NO_ITEMS = np.zeros(0, np.int64)
 
@@ -42,7 +65,9 @@ class PersonalReader:
         self._tables, self._half_age_s = tables, half_age_s
         self._pane_ms = tables.window.pane_ms
         self._heads: list[bytes] = []
-        self._heads_read_s = NEVER
+        self._counted: HeadsCounted | None = None
+        self._looked_s = NEVER
+        self.sample = OrderSample()
 
     async def read_diaries(
         self, cache: ViewCache, baskets: Iterable[Basket], scorer: Scorer, number: Number, now_s: float
@@ -80,16 +105,62 @@ class PersonalReader:
             return np.concatenate([_NO_ITEMS, *(each.items for each in found)])
         return np.array([rhythm.item for each in found for rhythm in each.rhythms], np.int64)
 
+    async def look(self, now_s: float) -> None:
+        """Read the most ordered SKUs and the sample of orders again when the fitter has counted again."""
+        if self._looked_s > now_s - self._half_age_s:
+            return
+        counted = await self._tables.fitted.heads_counted()
+        if counted.orders != (-1 if self._counted is None else self._counted.orders):
+            self._heads, self.sample = await asyncio.gather(
+                self._tables.fitted.heads(MOST_HEADS), self._tables.sampling.read()
+            )
+        self._counted, self._looked_s = counted, now_s
+
     async def read_heads(
-        self, cache: ViewCache, scorer: Scorer, policy: Policy, measured: bool, number: Number, now_s: float
-    ) -> Items:
-        """The most ordered items, none where popularity may not speak."""
+        self, baskets: Iterable[Basket], scorer: Scorer, policy: Policy, measured: bool, number: Number
+    ) -> Heads:
+        """The most ordered items, of all and of the baskets' segments; none where popularity may not speak."""
         if not may_speak(scorer, policy, measured):
-            return _NO_ITEMS
-        if not self._heads or self._heads_read_s <= now_s - HEADS_EVERY_S:
-            self._heads, self._heads_read_s = await self._tables.fitted.heads(MOST_HEADS), now_s
-        items = await number(self._heads)
-        return items[items >= 0]
+            return Heads(_NO_ITEMS, {})
+        wanted = {(basket.channel, basket.tier) for basket in baskets}
+        found = {key: self.sample.segment(*key) for key in sorted(wanted)}
+        segments = {key: value for key, value in found.items() if value is not None}
+        items = await number([*self._heads, *(sku for _, one in segments.values() for sku, _ in one.heads)])
+        parts, start = {}, len(self._heads)
+        for key, (name, one) in segments.items():
+            places = items[start : start + len(one.heads)]
+            start += len(one.heads)
+            parts[key] = SegmentHeads(
+                name, one.orders, places[places >= 0], np.array([n for _, n in one.heads])[places >= 0]
+            )
+        shop = items[: len(self._heads)]
+        return Heads(shop[shop >= 0], parts)
+
+    async def read_categories(
+        self, cache: ViewCache, lines: Sequence[int], scorer: Scorer, policy: Policy, number: Number
+    ) -> Items:
+        """Put in the cache what goes with the categories of lines that nothing else speaks for; their candidates."""
+        read: list[Items] = [_NO_ITEMS]
+        for line in lines:
+            learned, product = cache.learned.get(line), cache.assortment.products[line]
+            rows: list[NeighbourRow] = []
+            if (
+                scorer.claims_association
+                and (learned is None or not learned.keys)
+                and product is not None
+                and product.category
+            ):
+                found = goes_with(self.sample, product.category[-1], policy.min_together)
+                for category, together, orders, heads in found:
+                    items = await number([sku for sku, _ in heads])
+                    known = np.array([n for _, n in heads])[items >= 0]
+                    rows.append(category_row(line, category, together, orders, items[items >= 0], known))
+                    read.append(items[items >= 0])
+            if rows:
+                cache.categories[line] = tuple(rows)
+            else:
+                cache.categories.pop(line, None)
+        return np.concatenate(read)
 
     def shoppers(
         self, cache: ViewCache, baskets: Iterable[Basket], scorer: Scorer, boosts: Boosts
@@ -112,17 +183,19 @@ class PersonalReader:
         }
 
     def popular(
-        self, cache: ViewCache, baskets: Iterable[Basket], heads: Items, scorer: Scorer, boosts: Boosts
+        self, cache: ViewCache, baskets: Iterable[Basket], heads: Heads, scorer: Scorer, boosts: Boosts
     ) -> dict[tuple[str, str], NeighbourRow]:
         """The row of the most ordered items for each channel and tier among the baskets."""
-        if not len(heads):
+        if not len(heads.shop):
             return {}
-        factors = boosts(heads)
-        row = popular_row(
-            scorer,
-            heads,
-            cache.order_counts[heads],
-            cache.total_orders,
-            boosts=1.0 if factors is None else factors,
-        )
-        return {(basket.channel, basket.tier): row for basket in baskets}
+        total, shop = cache.total_orders, heads.shop
+
+        def factors(items: Items) -> Floats | float:
+            found = boosts(items)
+            return 1.0 if found is None else found
+
+        row = popular_row(scorer, shop, cache.order_counts[shop], total, boosts=factors(shop))
+        rows = {(basket.channel, basket.tier): row for basket in baskets}
+        for key, (name, orders, items, counts) in heads.segments.items():
+            rows[key] = popular_row(scorer, items, counts, orders, name, factors(items), total)
+        return rows

@@ -27,6 +27,7 @@ from stream.tables.orders import Orders
 from stream.tables.outbox import Outbox
 from stream.tables.parked import Parked
 from stream.tables.returns import Returns
+from stream.tables.sampling import Sampling
 from stream.tables.scorers import ScorerTallies
 from stream.tables.servers import Servers
 from stream.tables.store import Store
@@ -66,6 +67,7 @@ class Tables:
         self.diaries = Diaries(*parts)
         self.erasures = Erasures(*parts, self.window, self.tiers, self.customers, log, undoing)
         self.catalogue = Catalogue(*parts)
+        self.sampling = Sampling(*parts, self.customers, self.catalogue)
         window_days = settings.customer_window_panes * settings.pane_s // 86_400
         self.outbox = Outbox(*parts, self.tiers, window_days)
         self._made: bytes | None = None

@@ -103,6 +103,7 @@ class ViewCache:
         self.fits: dict[int, FitList] = {}
         self.named: dict[int, NeighbourRow] = {}
         self.diaries: dict[str, Diary] = {}
+        self.categories: dict[int, tuple[NeighbourRow, ...]] = {}
         self.ladders: dict[str, Ladder] = {}
         self.ladder_members: dict[str, tuple[Product, ...]] = {}
         self.ranges: dict[str, int] = {}
@@ -134,7 +135,11 @@ class ViewCache:
         """Put together again what these items mean as lines, after a part of it changed."""
         for item in items:
             self.lines[self.skus[item]] = line_view(
-                item, self.learned.get(item), self.named.get(item), self.assortment.products[item]
+                item,
+                self.learned.get(item),
+                self.named.get(item),
+                self.assortment.products[item],
+                self.categories.get(item, ()),
             )
 
     def _new(self, sku: str, ident: bytes) -> int:

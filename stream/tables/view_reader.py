@@ -20,7 +20,7 @@ from stream.decisions.views import Views
 from stream.tables.catalogue import DELISTED, read_product
 from stream.tables.fit_reader import FitReader
 from stream.tables.neighbours import unpack
-from stream.tables.personal_reader import PersonalReader
+from stream.tables.personal_reader import Heads, PersonalReader
 from stream.tables.tables import Tables
 from stream.tables.view_cache import NEVER, Items, PartnerList, ViewCache, distinct
 
@@ -133,7 +133,7 @@ class ViewReader:
         self._chosen_read_s = now_s
 
     async def _read(self, baskets: Sequence[Basket], now_s: float, *, keep_back: bool) -> Views:
-        await self._look_at_scorer(now_s)
+        await asyncio.gather(self._look_at_scorer(now_s), self._personal.look(now_s))
         full = len(self._cache.skus) > MOST_CACHED or len(self._cache.lists) > MOST_LISTS
         if full or self._afresh or self._policy is not self._next_policy:
             self._cache, self._policy = self._empty_cache(), self._next_policy
@@ -154,18 +154,18 @@ class ViewReader:
         heads = await self._read_personal(baskets, now_s)
         return self._views(pins, baskets, heads)
 
-    async def _read_personal(self, baskets: Sequence[Basket], now_s: float) -> Items:
+    async def _read_personal(self, baskets: Sequence[Basket], now_s: float) -> Heads:
         """What the baskets' customers bought, and the most ordered items: those that popularity speaks for."""
         cache, scorer, personal = self._cache, self._scorer, self._personal
         measured = self._chosen == scorer.name
         bought, heads = await asyncio.gather(
             personal.read_diaries(cache, baskets, scorer, self._number, now_s),
-            personal.read_heads(cache, scorer, self._policy, measured, self._number, now_s),
+            personal.read_heads(baskets, scorer, self._policy, measured, self._number),
         )
-        if len(bought) or len(heads):
-            await self._read_products(np.concatenate([bought, heads]))
-        if len(heads):
-            await self._read_counts(heads, now_s)
+        if len(bought) or len(heads.shop):
+            await self._read_products(np.concatenate([bought, heads.items]))
+        if len(heads.shop):
+            await self._read_counts(heads.shop, now_s)
             cache.total_orders = cache.total_orders or await self._tables.neighbours.total_orders()
         return heads
 
@@ -176,7 +176,7 @@ class ViewReader:
         product = self._product(item)
         return self._policy.boost(self._cache.skus[item], () if product is None else product.category)
 
-    def _views(self, pins: dict[str, int], baskets: Sequence[Basket], heads: Items) -> Views:
+    def _views(self, pins: dict[str, int], baskets: Sequence[Basket], heads: Heads) -> Views:
         cache, scorer, personal = self._cache, self._scorer, self._personal
         return Views(
             lines=cache.lines,
@@ -263,6 +263,11 @@ class ViewReader:
             cache.total_orders = total
             self._derive_rows(stale.tolist())
         self._name_complements(stale.tolist())
+        named = await self._personal.read_categories(
+            cache, stale.tolist(), self._scorer, self._policy, self._number
+        )
+        if len(named):
+            await self._read_products(named)
         cache.look_again(stale.tolist())
         # Emptied tables look like a shop without orders: nothing is answered from them unnoticed.
         await self._tables.check()

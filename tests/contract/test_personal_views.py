@@ -12,7 +12,7 @@ from stream.decisions.policy import Policy
 from stream.decisions.scorers import GRID, Scorer
 from stream.decisions.views import Views
 from stream.decisions.window import DAY_MS
-from stream.tables.personal_reader import HEADS_EVERY_S
+from stream.tables.fitted import HeadsCounted
 from stream.tables.store import Store
 from stream.tables.tables import Tables
 from stream.tables.view_reader import ViewReader
@@ -43,6 +43,8 @@ async def sell(tables: Tables, sold: list[tuple[float, str | None, str]]) -> Non
     await tables.fences.move(owner, first + len(sold) - 1, owner.watermark)
     for tag in range(tables.layout.tags):
         await tables.fitted.count_heads(tag, 70)
+    await tables.sampling.draw("none")
+    await tables.fitted.note_heads(HeadsCounted(await tables.neighbours.total_orders(), 0))
 
 
 def offers(views: Views, policy: Policy, asked: Basket, day: float) -> list[tuple[str, str]]:
@@ -131,12 +133,75 @@ async def test_new_heads_are_heard_of_and_their_orders_are_those_of_now(tables: 
     first = await reader.read([basket("x")], 0.0)
     await sell(made, [(0, None, "b"), (0, None, "b")])
 
-    soon = await reader.read([basket("x")], 2.0)
-    later = await reader.read([basket("x")], HEADS_EVERY_S + 2.0)
+    at_once = await reader.read([basket("x")], 0.4)
+    later = await reader.read([basket("x")], 2.0)
 
-    found = [views.popular["web", "none"] for views in (first, soon, later)]
-    assert [row.orders for row in found] == [1, 3, 3]
-    assert [views.skus[item] for views, row in [(later, found[2])] for item in row.candidates()] == ["b", "a"]
+    found = [views.popular["web", "none"] for views in (first, at_once, later)]
+    assert [row.orders for row in found] == [1, 1, 3]
+    assert [later.skus[item] for item in found[2].candidates()] == ["b", "a"]
+
+
+async def test_where_a_channel_has_enough_orders_its_own_are_popular_there(tables: MakeTables) -> None:
+    made = tables(window_panes=30)
+    policy = Policy(fallback="popular")
+    owner = await made.fences.take(TOPIC, 0)
+    await made.dictionary.remember("abc")
+    sold = [
+        (f"{channel}{n}", skus, channel) for channel, skus in (("pos", "a"), ("web", "b")) for n in range(220)
+    ]
+    placed = [
+        (at, replace(order(name, skus), channel=channel)) for at, (name, skus, channel) in enumerate(sold)
+    ]
+    for start in range(0, len(placed), 110):
+        await made.orders.place(owner, placed[start : start + 110])
+    await made.fences.move(owner, len(placed) - 1, owner.watermark)
+    await sell(made, [(0, None, "c")] * 30)
+
+    asked = [replace(basket("x"), channel=channel) for channel in ("pos", "web", "app")]
+    views = await ViewReader(made, policy, max_age_s=1).read(asked, 0.0)
+    told = [decide_batch([each], views, policy, 0)[0].offers for each in asked]
+
+    assert [offers[0].sku for offers in told] == ["a", "b", "a"]
+    assert [offers[0].reason.evidence["segment"] for offers in told] == [
+        "channel pos",
+        "channel web",
+        "all customers",
+    ]
+    assert told[0][0].reason.evidence["orders"] == told[0][0].reason.evidence["of_orders"] == 220
+
+
+async def test_a_product_nobody_ordered_is_offered_what_goes_with_its_category(tables: MakeTables) -> None:
+    made = tables(window_panes=30)
+    policy = Policy()
+    for sku, category in (("t", "tea"), ("n", "tea"), ("m", "cups"), ("s", "tools")):
+        await put(made, sku, 5_00, category=category)
+    await sell(made, [(0, None, "tm")] * 30 + [(0, None, "s")] * 30)
+
+    views = await ViewReader(made, policy, max_age_s=1).read([basket("n"), basket("t")], 0.0)
+    [new], [old] = (decide_batch([basket(sku)], views, policy, 0)[0].offers for sku in "nt")
+
+    assert (new.sku, new.reason.code) == ("m", "CATEGORY_PAIR")
+    assert (new.reason.evidence["together"], new.reason.evidence["orders"]) == (30, 30)
+    assert (old.sku, old.reason.code) == ("m", "CO_PURCHASE")
+    assert new.score < old.score / 100
+    claimless = ViewReader(made, policy, max_age_s=1)
+    claimless.serve(POPULARITY)
+    views = await claimless.read([basket("n")], 0.0)
+    assert decide_batch([basket("n")], views, policy, 0)[0].offers == []
+
+
+async def test_a_sample_is_the_same_whoever_draws_it(tables: MakeTables) -> None:
+    made = tables(window_panes=30)
+    await put(made, "a", 5_00, category="tea")
+    await sell(made, [(n % 5, f"c{n % 3}" if n % 2 else None, "ab"[: 1 + n % 2]) for n in range(40)])
+    await take_back(made, await made.fences.take("order-returned", 0), 0, returned("3"))
+    await made.sampling.draw("none")
+    first = await made.sampling.read()
+
+    await tables(window_panes=30).sampling.draw("none")
+
+    assert await made.sampling.read() == first
+    assert (first.orders, first.categories["tea"].orders) == (39, 39)
 
 
 async def test_an_empty_basket_is_offered_what_is_popular(tables: MakeTables) -> None:

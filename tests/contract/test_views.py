@@ -31,7 +31,13 @@ def basket(*skus: str) -> Basket:
 
 
 async def put(
-    tables: Tables, sku: str, price: int, *, rung: int | None = None, complement: str | None = None
+    tables: Tables,
+    sku: str,
+    price: int,
+    *,
+    rung: int | None = None,
+    complement: str | None = None,
+    category: str = "c",
 ) -> None:
     event = ProductUpdated(
         event_id=f"{sku}{price}",
@@ -39,7 +45,7 @@ async def put(
         sku=sku,
         title=sku,
         kind="physical",
-        category=["c"],
+        category=[category],
         price=price,
         currency="EUR",
         range=None if rung is None else Range("r", rung),
