@@ -55,9 +55,11 @@ class Expiry:
         if not owner.panes_checked:
             owner.buried = await self._marks.check(owner)
             owner.panes_checked, owner.folded_s = True, now_s
-        passed = self._window.live(owner.watermark).start
+        over = self._window.live(end).start
+        # The partition may have come further since `end` was asked for: no pane beyond it is walked here, so none is over.
+        passed = min(self._window.live(owner.watermark).start, over)
         gone, buried, left = 0, False, []
-        for pane in await self._expired_panes(owner, self._window.live(end).start):
+        for pane in await self._expired_panes(owner, over):
             if pane in owner.buried:
                 # A tag that went back has it once more; every tag is through with it.
                 await self._bury(owner, pane)

@@ -52,6 +52,23 @@ async def test_once_everything_expired_no_count_is_left(tables: MakeTables) -> N
     assert await counts(made) == ({}, {})
 
 
+async def test_a_watermark_that_has_moved_on_since_the_window_was_asked_for_passes_no_pane_by(
+    tables: MakeTables,
+) -> None:
+    """Orders go on while upkeep asks where the window ends; a backlog moves days in that moment."""
+    made = tables()
+    await made.dictionary.remember("ab")
+    owner = await made.fences.take(TOPIC, 0)
+    orders = [order(str(day), "ab", day=day) for day in range(13)]
+    await made.orders.place(owner, list(enumerate(orders)))
+    owner.handled(12)
+
+    for end in (4, 12, 12):
+        await made.expiry.expire(owner, FIRST_PANE + end)
+
+    assert await counts(made) == recount(orders[10:])
+
+
 async def test_an_order_in_time_for_its_own_partition_is_added_and_expired_again(tables: MakeTables) -> None:
     made = tables()
     await made.dictionary.remember("abcd")
