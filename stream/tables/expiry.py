@@ -56,7 +56,7 @@ class Expiry:
             owner.buried = await self._marks.check(owner)
             owner.panes_checked, owner.folded_s = True, now_s
         over = self._window.live(end).start
-        # The partition may have come further since `end` was asked for: no pane beyond it is walked here, so none is over.
+        # The partition may have come further since `end` was asked for: what lies beyond that is not walked here.
         passed = min(self._window.live(owner.watermark).start, over)
         gone, buried, left = 0, False, []
         for pane in await self._expired_panes(owner, over):
