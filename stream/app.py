@@ -14,7 +14,7 @@ import faust
 from faust.types import TP
 
 from stream import topics
-from stream.agents import baskets, customers, erasures, orders, products, returns
+from stream.agents import baskets, customers, erasures, feedback, orders, products, returns
 from stream.agents.shell import Host, Shell
 from stream.agents.wiring import Wiring
 from stream.dead_letters import DeadLetters
@@ -27,12 +27,14 @@ from stream.ops.watchdog import Sight, Watchdog
 from stream.positions import Offsets, Source, TablePositions
 from stream.publisher import Publisher
 from stream.services.announcer import Announcer
+from stream.services.basket_moves import BasketMoves
 from stream.services.neighbour_fitter import NeighbourFitter
 from stream.services.policy_watch import PolicyWatch
 from stream.services.scorer_watch import ScorerWatch
 from stream.services.tier_changes import TierChanges
 from stream.services.upkeep import Upkeep
 from stream.settings import Settings
+from stream.tables.dismissal_reader import DismissalReader
 from stream.tables.tables import Tables
 from stream.tables.view_reader import ViewReader
 from stream.transport import Consumer
@@ -44,10 +46,13 @@ logger = logging.getLogger(__name__)
 STUCK_GRACE_S = 10.0
 """Time a worker that is stuck has to end in good order."""
 
+MOVES_INTERVAL_S = 5.0
+"""Time between two tellings of what shoppers did unprompted: so much of it is lost with a worker that dies."""
+
 POLICY_INTERVAL_S = 1.0
 """Time between looks at the policy file."""
 
-AGENTS = (baskets, returns, products, customers, erasures)
+AGENTS = (baskets, returns, products, customers, erasures, feedback)
 
 
 class Parts(NamedTuple):
@@ -151,6 +156,8 @@ def create_app(settings: Settings, parts: Parts | None = None) -> BasketApp:
         shell=(Shell if parts is None else parts.shell)(app, tally),
         tally=tally,
         announcer=Announcer(tier_changes.deliver_all),
+        dismissed=DismissalReader(tables, max_age_s=settings.cache_age_s),
+        basket_moves=BasketMoves(tables.acceptance, tally, worker),
         scorer_watch=watch,
     )
     for agent in AGENTS:
@@ -192,6 +199,7 @@ def _positions(
         settings.topic_prefix + topics.PRODUCT_UPDATED: Source(every_record=False),
         settings.topic_prefix + topics.CUSTOMER_UPDATED: Source(every_record=False),
         settings.topic_prefix + topics.CUSTOMER_ERASED: Source(),
+        settings.topic_prefix + topics.SUGGESTION_FEEDBACK: Source(),
     }
     gaps = Gaps(tally, settings.topic_prefix, settings.on_gap)
     if bounds is not None:
@@ -222,6 +230,10 @@ def _keep_up(app: BasketApp, tier_changes: TierChanges, interval_s: float) -> No
     @app.timer(interval=interval_s)  # type: ignore[untyped-decorator]
     async def keep_up() -> None:
         await _or_stop(app, upkeep.round())
+
+    @app.timer(interval=MOVES_INTERVAL_S)  # type: ignore[untyped-decorator]
+    async def tell_moves() -> None:
+        await _or_stop(app, app.wiring.basket_moves.tell(time.time_ns() // 1_000_000))
 
     @app.task  # type: ignore[untyped-decorator]
     async def announce() -> None:

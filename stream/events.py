@@ -212,13 +212,21 @@ class CustomerErased(Event, frozen=True, gc=False, omit_defaults=True, kw_only=T
 
 
 class SuggestionFeedback(Event, frozen=True, gc=False, omit_defaults=True, kw_only=True):
-    """What became of an offer on the shopper's side."""
+    """What became of an offer on the shopper's side.
+
+    `token` is the offer's, sent back as it came: without it nothing is learned. A dismissed offer is not made again to
+    this `basket_id` and this `customer_id`, where the event names them and the `sku`.
+    """
 
     channel: Id
     suggestion_id: Id
     offer_id: Id
     action: Literal["shown", "clicked", "added", "dismissed"]
     store_id: Id | None = None
+    token: Text | None = None
+    sku: Id | None = None
+    basket_id: Id | None = None
+    customer_id: Id | None = None
 
 
 # ---- what we publish -------------------------------------------------------------------------------
@@ -260,7 +268,10 @@ class Rung(Struct, frozen=True, gc=False):
 
 
 class Offer(Struct, frozen=True, gc=False, omit_defaults=True):
-    """One product to add (`cross_sell`) or to take instead of a line (`upsell`, see `replaces_sku`)."""
+    """One product to add (`cross_sell`) or to take instead of a line (`upsell`, see `replaces_sku`).
+
+    `token` says what the offer is counted under; feedback sends it back.
+    """
 
     offer_id: Id
     kind: Literal["upsell", "cross_sell", "buy_again", "threshold"]
@@ -272,6 +283,7 @@ class Offer(Struct, frozen=True, gc=False, omit_defaults=True):
     replaces_sku: Id | None = None
     price_step: int | None = None
     ladder: list[Rung] = []
+    token: str | None = None
 
 
 class Suppressed(Struct, frozen=True, gc=False):

@@ -8,12 +8,18 @@ from stream.decisions.model import Basket
 from stream.events import BasketUpdated, Line, OrderPlaced
 from stream.identity import suggestion_id
 from stream.tables.customers import Known
+from stream.tables.dismissals import NOTHING_DISMISSED, Dismissed
 
 
 def question(
-    topic: str, event: BasketUpdated, occurred_at_ms: int, known: Mapping[str, Known], default_tier: str
+    topic: str,
+    event: BasketUpdated,
+    occurred_at_ms: int,
+    known: Mapping[str, Known],
+    default_tier: str,
+    dismissed: Dismissed = NOTHING_DISMISSED,
 ) -> Basket:
-    """The question a basket asks. `known` are the customers that were looked up."""
+    """The question a basket asks. `known` are the customers that were looked up, `dismissed` what it waved away."""
     limits, viewing = event.limits, event.viewing
     customer = known.get(event.customer_id) if event.customer_id is not None else None
     preferences = customer.profile.preferences if customer is not None and customer.profile else None
@@ -32,11 +38,17 @@ def question(
         customer=event.customer_id,
         max_step=preferences.max_step if preferences else None,
         excluded_categories=frozenset(preferences.excluded_categories) if preferences else frozenset(),
+        dismissed=dismissed,
     )
 
 
 def question_after(
-    topic: str, event: OrderPlaced, occurred_at_ms: int, known: Mapping[str, Known], default_tier: str
+    topic: str,
+    event: OrderPlaced,
+    occurred_at_ms: int,
+    known: Mapping[str, Known],
+    default_tier: str,
+    dismissed: Dismissed = NOTHING_DISMISSED,
 ) -> Basket:
     """The question an order asks: what it holds is paid, so goods are not exchanged for others any more."""
     customer = known.get(event.customer_id) if event.customer_id is not None else None
@@ -51,6 +63,7 @@ def question_after(
         tier=default_tier if customer is None else customer.tier,
         max_step=preferences.max_step if preferences else None,
         excluded_categories=frozenset(preferences.excluded_categories) if preferences else frozenset(),
+        dismissed=dismissed,
         timing="post_purchase",
         customer=event.customer_id,
     )

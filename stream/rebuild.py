@@ -23,6 +23,7 @@ REPLAYED = (
     topics.PRODUCT_UPDATED,
     topics.CUSTOMER_UPDATED,
     topics.CUSTOMER_ERASED,
+    topics.SUGGESTION_FEEDBACK,
 )
 """What the tables are made of; baskets go on where they are, nobody wants an old answer again."""
 

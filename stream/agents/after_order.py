@@ -42,9 +42,12 @@ async def answer_orders(wiring: Wiring, orders: Iterable[Placed], answered: Answ
         return
     names = {one.event.customer_id for one in asked if one.event.customer_id is not None}
     known = await wiring.tables.customers.known(sorted(names))
+    dismissed = await wiring.dismissed.of([one.event for one in asked], time.monotonic())
     baskets = [
-        question_after(one.record.topic, one.event, one.occurred_at_ms, known, wiring.default_tier)
-        for one in asked
+        question_after(
+            one.record.topic, one.event, one.occurred_at_ms, known, wiring.default_tier, waved_away
+        )
+        for one, waved_away in zip(asked, dismissed, strict=True)
     ]
     views = await wiring.views.read(baskets, time.monotonic())
     decisions = decide_batch(baskets, views, views.policy, max(one.occurred_at_ms for one in asked))

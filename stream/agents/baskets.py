@@ -36,12 +36,15 @@ def register(app: faust.App, wiring: Wiring) -> None:
         received, late = due(received, _now_ms())  # what is late already costs no more work
         customers = {r.event.customer_id for r in received if r.event.customer_id is not None}
         known = await wiring.tables.customers.known(sorted(customers))
+        dismissed = await wiring.dismissed.of([r.event for r in received], time.monotonic())
         baskets = [
-            question(batch.topic, r.event, r.occurred_at_ms, known, wiring.default_tier) for r in received
+            question(batch.topic, r.event, r.occurred_at_ms, known, wiring.default_tier, waved_away)
+            for r, waved_away in zip(received, dismissed, strict=True)
         ]
         now_ms = max((r.occurred_at_ms for r in received), default=0)
         views = await wiring.views.read(baskets, time.monotonic())
         decisions = decide_batch(baskets, views, views.policy, now_ms)
+        wiring.basket_moves.note(baskets, views)
         _, later = due(received, _now_ms())
         dropped = {one.received.record.offset for one in later}
         answers = [

@@ -11,7 +11,9 @@ from stream.ops.tally import Tally
 from stream.positions import TablePositions
 from stream.publisher import Publisher
 from stream.services.announcer import Announcer
+from stream.services.basket_moves import BasketMoves
 from stream.services.scorer_watch import ScorerWatch
+from stream.tables.dismissal_reader import DismissalReader
 from stream.tables.tables import Tables
 from stream.tables.view_reader import ViewReader
 
@@ -30,6 +32,8 @@ class Wiring:
     shell: Shell
     tally: Tally
     announcer: Announcer
+    dismissed: DismissalReader
+    basket_moves: BasketMoves
     scorer_watch: ScorerWatch | None = None
     """None in a worker that measures no orders."""
 

@@ -82,6 +82,7 @@ def _pick(draft: Draft, most: int, ranked: Iterable[Ranked], views: Views) -> No
         basket.max_price is not None
         or basket.exclude_skus
         or basket.excluded_categories
+        or basket.dismissed
         or policy.bans
         or policy.banned_categories
     )
@@ -131,12 +132,21 @@ def finish(draft: Draft, reasons: Iterator[Reason], views: Views) -> Decision:
     """The decision of a draft, its cross-sells taking the next reasons in order."""
     offers, skus, goods = draft.upsells, views.skus, views.assortment
     products, token_of = goods.products, goods.cross_sell_token
-    suggestion = draft.considered.basket.suggestion_id
+    suggestion, tokens = (
+        draft.considered.basket.suggestion_id,
+        goods.added_tokens(draft.considered.basket.tier),
+    )
     for (item, _, score), reason in zip(draft.picked, reasons, strict=False):
         sku, product = skus[item], products[item]
-        title, price = (None, None) if product is None else (product.title, product.price)
+        title, price, shelf = None, None, ""
+        if product is not None:
+            title, price = product.title, product.price
+            if product.category:
+                shelf = product.category[-1]
         ident = f"{suggestion}-{token_of(item, sku)}"
-        offers.append(Offer(ident, "cross_sell", sku, score, reason, title, price))
+        offers.append(
+            Offer(ident, "cross_sell", sku, score, reason, title, price, None, None, [], tokens[shelf])
+        )
     if draft.again.chosen:
         offers = _with_due(draft, offers, views)
     if draft.considered.policy.thresholds:
@@ -164,6 +174,7 @@ def _upsell_offer(up: Upsell, basket: Basket, policy: Policy) -> Offer:
         replaces_sku=replaced,
         price_step=up.price_step,
         ladder=fare_grid(up.ladder, up.held, up.offered, policy),
+        token=up.place(basket.tier).token,
     )
 
 

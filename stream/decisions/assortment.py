@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import Final, NamedTuple
 
+from stream.decisions.attribution import AddedTokens
 from stream.decisions.model import Product
 from stream.identity import offer_token
 
@@ -40,6 +41,7 @@ class Assortment:
         self._tokens: list[str] = []
         self._numbers: dict[object, int] = {}
         self._facts: dict[Facts, Facts] = {}
+        self._added_tokens: dict[str, AddedTokens] = {}
 
     def add(self, product: Product | None = None) -> int:
         """The dense index of one more SKU."""
@@ -67,6 +69,13 @@ class Assortment:
         if not token:
             token = self._tokens[item] = offer_token("cross_sell", sku)
         return token
+
+    def added_tokens(self, tier: str) -> AddedTokens:
+        """Attribution tokens of cross-sells to a tier, by the last name of the category."""
+        tokens = self._added_tokens.get(tier)
+        if tokens is None:
+            tokens = self._added_tokens[tier] = AddedTokens(tier)
+        return tokens
 
     def currency(self, code: str) -> int:
         """The number of a currency."""

@@ -6,6 +6,7 @@ from collections.abc import Container
 
 from msgspec import Struct
 
+from stream.decisions.attribution import NO_BAND, Place, tier_word
 from stream.decisions.candidates import Considered
 from stream.decisions.codes import IN_CART, SAME_RANGE
 from stream.decisions.eligibility import refusal
@@ -76,6 +77,7 @@ def again_offer(rhythm: Rhythm, considered: Considered, views: Views) -> Offer:
     """The offer of a due product. Its score is how far the rhythm is known: n / (n + 2) after n purchases."""
     sku, product = views.skus[rhythm.item], views.assortment.products[rhythm.item]
     title, price = (None, None) if product is None else (product.title, product.price)
+    shelf = product.category[-1] if product is not None and product.category else ""
     return Offer(
         offer_id(considered.basket.suggestion_id, "buy_again", sku),
         "buy_again",
@@ -84,4 +86,5 @@ def again_offer(rhythm: Rhythm, considered: Considered, views: Views) -> Offer:
         why_again(rhythm, considered.at_ms),
         title,
         price,
+        token=Place("buy_again", NO_BAND, tier_word(considered.basket.tier), shelf).token,
     )

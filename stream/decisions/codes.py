@@ -17,6 +17,9 @@ DELISTED: Final = "DELISTED"
 """Taken out of the catalogue, inactive, or past its last day."""
 
 NOT_YET_AVAILABLE: Final = "NOT_YET_AVAILABLE"
+DISMISSED: Final = "DISMISSED"
+"""The shopper waved it away, in this basket or as this customer, and not long enough ago."""
+
 OUT_OF_STOCK: Final = "OUT_OF_STOCK"
 
 OTHER_CURRENCY: Final = "OTHER_CURRENCY"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from stream.decisions.codes import (
     BANNED,
     DELISTED,
+    DISMISSED,
     EXCLUDED,
     NOT_YET_AVAILABLE,
     OTHER_CURRENCY,
@@ -13,17 +14,20 @@ from stream.decisions.codes import (
 )
 from stream.decisions.model import Basket, Product
 from stream.decisions.policy import Policy
+from stream.decisions.window import DAY_MS
 
 
 def refusal(sku: str, product: Product | None, basket: Basket, policy: Policy, now_ms: int) -> str | None:
     """The first code that speaks against offering this product now, None if it may be offered.
 
-    A SKU the catalogue does not know is judged by bans, the exclude list and the price limit alone.
+    A SKU the catalogue does not know is judged by bans, the exclude list, what was dismissed and the price limit alone.
     """
     if policy.bars(sku, () if product is None else product.category):
         return BANNED
     if sku in basket.exclude_skus:
         return EXCLUDED
+    if sku in basket.dismissed and now_ms < basket.dismissed[sku] + policy.dismissed_days * DAY_MS:
+        return DISMISSED
     if product is None:
         return None if basket.max_price is None else OVER_LIMIT
     if basket.excluded_categories and not basket.excluded_categories.isdisjoint(product.category):

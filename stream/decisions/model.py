@@ -6,7 +6,7 @@ makes thousands of them and none can be part of a cycle.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Literal
 
@@ -31,6 +31,7 @@ class Basket(Struct, frozen=True, gc=False, kw_only=True):
     basket is judged at, for a batch whose baskets have each their own; None is the batch's. `viewing` is the SKU
     of a line that is only looked at so far: it counts as the others do, and its upsell stands before theirs.
     `customer` is whose basket it is, where that is known.
+    `dismissed` are SKUs that were waved away in this basket or by this customer, with the time.
     """
 
     suggestion_id: str
@@ -48,6 +49,7 @@ class Basket(Struct, frozen=True, gc=False, kw_only=True):
     at_ms: int | None = None
     viewing: str | None = None
     customer: str | None = None
+    dismissed: Mapping[str, int] = {}
 
 
 class Product(Struct, frozen=True, gc=False, kw_only=True):

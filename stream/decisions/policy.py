@@ -138,6 +138,9 @@ class Policy(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     buy_again_until: Annotated[float, Meta(ge=1.0, le=10.0)] = 2.0
     """Intervals after which the rhythm is taken to be over."""
 
+    dismissed_days: Annotated[float, Meta(ge=0.0, le=90.0)] = 30.0
+    """So long a dismissed product is not offered again in the basket, or to the customer, it was dismissed by."""
+
     thresholds: dict[Currency, Money] = {}
     """Basket values from which there is a benefit (free delivery), in minor units by currency."""
 

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 
 import msgspec
 
+from stream.decisions.attribution import place_of
 from stream.decisions.candidates import Considered
 from stream.decisions.explain import why_threshold
 from stream.decisions.scoring import Ranked
@@ -56,6 +57,10 @@ def _cheapest(picked: Sequence[Ranked], gap: int, currency: str, views: Views) -
     return None if best is None else picked[best[1]]
 
 
+def _token(of_cross_sell: str | None) -> str | None:
+    return None if of_cross_sell is None else place_of(of_cross_sell)._replace(kind="threshold").token
+
+
 def name_lift(considered: Considered, offers: list[Offer]) -> None:
     """Say of the cross-sell that lifts the basket by the least that it does so."""
     gap = gap_to_threshold(considered)
@@ -73,5 +78,6 @@ def name_lift(considered: Considered, offers: list[Offer]) -> None:
         offer,
         offer_id=offer_id(basket.suggestion_id, "threshold", offer.sku),
         kind="threshold",
+        token=_token(offer.token),
         reason=why_threshold(offer.reason, gap, threshold, basket.currency),
     )

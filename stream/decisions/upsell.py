@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 
 from msgspec import Struct
 
+from stream.decisions.attribution import UPSELL, Place, step_band, tier_word
 from stream.decisions.codes import UPSELL_CAP
 from stream.decisions.ladder import Ladder, climb
 from stream.decisions.model import Basket, Product
@@ -21,6 +22,12 @@ class Upsell(Struct, frozen=True, gc=False):
     ladder: Ladder
     price_step: int
     score: float
+
+    def place(self, tier: str) -> Place:
+        """What an offer of it to this tier is counted under."""
+        price = self.offered.price or 0
+        band = step_band(price - self.price_step, price)
+        return Place(UPSELL, band, tier_word(tier), self.held.range_id or "")
 
 
 class Upsells(Struct, frozen=True, gc=False):

@@ -12,6 +12,8 @@ from stream.decisions.views import Views
 from stream.events import BasketUpdated, OrderPlaced
 from stream.questions import question, question_after
 from stream.tables.customers import Known
+from stream.tables.dismissal_reader import DismissalReader
+from stream.tables.dismissals import Dismissed
 from stream.tables.tables import Tables
 from stream.tables.view_reader import ViewReader
 
@@ -26,6 +28,7 @@ class Asking:
         self._tables, self._policy = tables, policy
         self._baskets = topic_prefix + topics.BASKET_UPDATED
         self._orders = topic_prefix + topics.ORDER_PLACED
+        self._dismissed = DismissalReader(tables, max_age_s=FRESH_S)
         self._views = ViewReader(tables, policy, max_age_s=FRESH_S)
 
     async def questions(self, events: Sequence[BasketUpdated | OrderPlaced]) -> list[Basket]:
@@ -33,15 +36,23 @@ class Asking:
         customers = sorted({event.customer_id for event in events if event.customer_id is not None})
         known = await self._tables.customers.known(customers)
         default = self._tables.tiers.names[0]
-        return [self._question(event, known, default) for event in events]
+        dismissed = await self._dismissed.of(events, now_s=0.0)
+        return [
+            self._question(event, known, default, waved_away)
+            for event, waved_away in zip(events, dismissed, strict=True)
+        ]
 
     def _question(
-        self, event: BasketUpdated | OrderPlaced, known: Mapping[str, Known], default: str
+        self,
+        event: BasketUpdated | OrderPlaced,
+        known: Mapping[str, Known],
+        default: str,
+        dismissed: Dismissed,
     ) -> Basket:
         at_ms = occurred_ms(event.occurred_at)
         if isinstance(event, OrderPlaced):
-            return question_after(self._orders, event, at_ms, known, default)
-        return question(self._baskets, event, at_ms, known, default)
+            return question_after(self._orders, event, at_ms, known, default, dismissed)
+        return question(self._baskets, event, at_ms, known, default, dismissed)
 
     async def views(self, baskets: Sequence[Basket]) -> Views:
         """What their decisions may know."""

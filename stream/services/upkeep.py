@@ -90,6 +90,8 @@ class Upkeep:
             self._wiring.tally.add("returns.given up", dropped)
         first_live = min(tables.window.live(end).start, tables.customer_window.live(end).start)
         await tables.erasures.let_go(first_live)
+        await tables.acceptance.let_go()
+        await tables.dismissals.let_go(end * tables.window.pane_ms)
         self._given_up = end
 
     async def _deliver_leftovers(self) -> None:

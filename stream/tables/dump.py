@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import AsyncIterator, Iterable
 from typing import Any
 
+from stream.tables.acceptance import ACTIONS
 from stream.tables.diary import is_full, sums
 from stream.tables.ids import SKU_BYTES
 from stream.tables.order_record import split, unpack
@@ -39,6 +40,7 @@ async def dump_rows(tables: Tables) -> AsyncIterator[Row]:
     """
     families = await scan(tables)
     for rows in (
+        _acceptance(tables),
         _co_purchases(tables, families.get("co", [])),
         _customers(tables, families.get("customer", [])),
         _diaries(tables, families.get("customer", []), families.get("diary", [])),
@@ -59,6 +61,15 @@ async def _read(
         answers = await tables.store.commands([(verb, key, *args) for key in some])
         for key, answer in zip(some, answers, strict=True):
             yield key, answer
+
+
+async def _acceptance(tables: Tables) -> AsyncIterator[Row]:
+    feedback = (await tables.acceptance.read()).feedback
+    words = {letter: action for action, letter in ACTIONS.items()}
+    for pane in sorted(feedback):
+        rows = [(field[1:], words[field[0]], count) for field, count in feedback[pane][1].items()]
+        for token, action, count in sorted(rows):
+            yield {"table": "acceptance", "pane": pane, "token": token, "action": action, "count": count}
 
 
 async def _co_purchases(tables: Tables, found: list[tuple[int, str, bytes]]) -> AsyncIterator[Row]:

@@ -19,6 +19,7 @@ from stream.decisions.window import Window
 from stream.events import CustomerErased, ErasureProven
 from stream.tables.batch import TierTable
 from stream.tables.customers import Customers
+from stream.tables.dismissals import Dismissals
 from stream.tables.erased import Erasure, Forgetting, forget
 from stream.tables.fences import APPLIED, Owner
 from stream.tables.ids import customer_id, tag_of
@@ -62,11 +63,13 @@ class Erasures:
         window: Window,
         tiers: TierTable,
         customers: Customers,
+        dismissals: Dismissals,
         log: OrderLog,
         undoing: Undoing,
     ) -> None:
         self._store, self._keys, self._tags, self._window = store, keys, tags, window
         self._tiers, self._customers, self._log, self._undoing = tiers, customers, log, undoing
+        self._dismissals = dismissals
         self.proofs = Proofs(store, keys, tags)
 
     async def erase(
@@ -110,6 +113,7 @@ class Erasures:
         if int(answer[0]) != APPLIED:
             owner.settle(owner.source, tag, answer, -1)
         await self._customers.drop_erased([request.customer])
+        await self._dismissals.forget(request.customer, request.at_ms)
 
     async def let_go(self, first_live: int) -> None:
         """Drop marks and proofs of erasures before the pane `first_live`: orders they cover are late by now."""

@@ -12,6 +12,8 @@ from stream.tables.tables import Tables
 _SIZE_VERBS = {
     "co": "ZCARD",
     "due": "ZCARD",
+    "dismissals": "ZCARD",
+    "dismissing": "SCARD",
     "stale": "ZCARD",
     "waiting": "ZCARD",
     "panes": "SCARD",

@@ -158,6 +158,30 @@ class Keys:
         """Set of the SKU ids that were ever put in this range; the product itself says whether it still is."""
         return self.prefix(tag) + b"range:" + range_id.hex().encode()
 
+    def acceptance(self, pane: int | None = None) -> bytes:
+        """Hash of a pane: what became of an offer and its token -> how often. Without a pane: pane -> its changes."""
+        return self.prefix(0) + b"acceptance" + (b"" if pane is None else b":%d" % pane)
+
+    def moves(self, pane: int | None = None) -> bytes:
+        """The same of what shoppers did unprompted."""
+        return self.prefix(0) + b"moves" + (b"" if pane is None else b":%d" % pane)
+
+    def movers(self) -> bytes:
+        """Hash: worker -> `number:time (ms)` of the last moves it told, so that none are added twice."""
+        return self.prefix(0) + b"movers"
+
+    def dismissing(self) -> bytes:
+        """Set of the tags that ever held a dismissal: the others need not be asked."""
+        return self.prefix(0) + b"dismissing"
+
+    def dismissed(self, tag: int) -> bytes:
+        """Hash: basket or customer (16 bytes) -> SKUs they dismissed and when, packed."""
+        return self.prefix(tag) + b"dismissed"
+
+    def dismissals(self, tag: int) -> bytes:
+        """Sorted set: basket or customer of `dismissed` -> time of the newest dismissal (ms), for letting go."""
+        return self.prefix(tag) + b"dismissals"
+
     def outbox(self, tag: int) -> bytes:
         """Hash: message id -> message; deleted after the broker acknowledged it."""
         return self.prefix(tag) + b"outbox"

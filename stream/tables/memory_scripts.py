@@ -19,28 +19,15 @@ from stream.tables.memory_accounts import (
     take_panes,
     take_purchases,
 )
+from stream.tables.memory_feedback import FEEDBACK_SCRIPTS
+from stream.tables.memory_fences import fence_of as _fence_of
+from stream.tables.memory_fences import refuse_owner as _refuse_owner
 from stream.tables.wire import unpack_accounts, unpack_claims, unpack_puts
 
 Args = Sequence[Any]
 
 _HEADER = struct.Struct(">8siI")
 _ENTRY = struct.Struct(">8si")
-
-
-def _refuse_owner(data: Data, keys: Keys, source: str, epoch: int) -> list[Any] | None:
-    held = int(data.get(keys[0], {}).get(f"{source}/e".encode(), b"0"))
-    if held > epoch:
-        return [3, held]
-    return [4, held] if held < epoch else None
-
-
-def _fence_of(data: Data, key: bytes, field: str) -> int:
-    stored = data.get(key, {}).get(field.encode())
-    if stored is not None:
-        return int(stored.split(b":")[0])
-    source, expiry, pane = field.rpartition("/x")
-    folded = data.get(key, {}).get(f"{source}/f".encode()) if expiry else None
-    return 1 << 52 if folded is not None and int(pane) < int(folded.split(b":")[0]) else -1
 
 
 def _claim(data: Data, keys: Keys, args: Args) -> list[Any]:
@@ -269,4 +256,5 @@ SCRIPTS: dict[str, Callable[[Data, Keys, Args], Any]] = {
     "put_latest": _put_latest,
     "lease": _lease,
     "put_fits": _put_fits,
+    **FEEDBACK_SCRIPTS,
 }

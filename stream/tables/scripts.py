@@ -27,6 +27,10 @@ _PRELUDES: dict[ScriptName, tuple[str, ...]] = {
     "put_latest": (),
     "lease": (),
     "put_fits": (),
+    "count_feedback": ("fence", "counts"),
+    "add_moves": ("counts",),
+    "put_dismissed": (),
+    "let_go_dismissed": (),
 }
 
 _WAIT_FOR = frozenset(

@@ -27,6 +27,10 @@ ScriptName = Literal[
     "put_latest",
     "lease",
     "put_fits",
+    "count_feedback",
+    "add_moves",
+    "put_dismissed",
+    "let_go_dismissed",
 ]
 
 

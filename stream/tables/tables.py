@@ -8,6 +8,7 @@ from collections.abc import Callable
 from stream.decisions.window import Window
 from stream.errors import OperatorError, StateLost
 from stream.settings import Settings
+from stream.tables.acceptance import AcceptanceCounts
 from stream.tables.batch import TierTable
 from stream.tables.catalogue import Catalogue
 from stream.tables.claims import Claims
@@ -15,6 +16,7 @@ from stream.tables.connection import open_store
 from stream.tables.customers import Customers
 from stream.tables.diary import Diaries
 from stream.tables.dictionary import Dictionary
+from stream.tables.dismissals import Dismissals
 from stream.tables.erased import Erased
 from stream.tables.erasure import Erasures
 from stream.tables.expiry import Expiry
@@ -58,6 +60,8 @@ class Tables:
         self.erased = Erased(*parts)
         self.fitted = FittedRows(*parts)
         self.scorers = ScorerTallies(*parts)
+        self.acceptance = AcceptanceCounts(*parts)
+        self.dismissals = Dismissals(*parts)
         self.orders = Orders(*parts, self.window, self.tiers)
         log, undoing = self.orders.log, self.orders.undoing
         self.parked = Parked(*parts)
@@ -65,7 +69,9 @@ class Tables:
         self.expiry = Expiry(*parts, self.window, self.orders.batch, undoing)
         self.customers = Customers(*parts, self.tiers)
         self.diaries = Diaries(*parts)
-        self.erasures = Erasures(*parts, self.window, self.tiers, self.customers, log, undoing)
+        self.erasures = Erasures(
+            *parts, self.window, self.tiers, self.customers, self.dismissals, log, undoing
+        )
         self.catalogue = Catalogue(*parts)
         self.sampling = Sampling(*parts, self.customers, self.catalogue)
         window_days = settings.customer_window_panes * settings.pane_s // 86_400

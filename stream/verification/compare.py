@@ -13,6 +13,7 @@ SHOWN = 10
 """Differences kept word for word."""
 
 _IDS = {
+    "acceptance": ("pane", "token", "action"),
     "co_purchase": ("sku", "partner"),
     "customer": ("customer_id",),
     "diary": ("customer_id",),

@@ -15,6 +15,7 @@ from itertools import combinations
 from typing import Any, NamedTuple
 
 from stream.events import CustomerErased, OrderPlaced, OrderReturned
+from stream.verification.feedback import FeedbackCounts
 from stream.verification.returned import CountedOrder
 from stream.verification.rules import Rules
 from stream.verification.tier_bounds import tier_bounds
@@ -52,6 +53,7 @@ class Recount:
     late: int = 0
     repeated: int = 0
     """Returns whose event id had been seen for their order."""
+    feedback: FeedbackCounts = field(default_factory=FeedbackCounts)
     _returned: set[tuple[str, str]] = field(default_factory=set)
     _erased: dict[str, datetime] = field(default_factory=dict)
     _watermarks: dict[int, int] = field(default_factory=dict)
@@ -108,6 +110,7 @@ class Recount:
 
     def rows(self) -> Iterator[Row]:
         """All rows in canonical order: by table, then by the row's ids."""
+        yield from self.feedback.rows()
         counted = [order for order in self._all() if order.pane > self.end - self.rules.window_panes]
         yield from _co_purchases(counted)
         yield from self._customers()

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 from aiokafka import ConsumerRecord
 from rich.console import Console
 
-from stream.channels import ERASURES, ORDERS, RETURNS, Channel
+from stream.channels import ERASURES, FEEDBACK, ORDERS, RETURNS, Channel
 from stream.dead_letters import OFFSET, PARTITION
 from stream.errors import PoisonEvent
 from stream.events import Event
@@ -35,6 +35,7 @@ class Report:
     returns: int
     repeated_returns: int
     erasures: int
+    feedback: int
     dead_letters: int
     agreeing: dict[str, int]
     differing: int
@@ -46,7 +47,7 @@ class Report:
         console.print(
             f"{self.orders:,} orders in the log ({self.duplicates:,} duplicates, {self.late:,} late), "
             f"{self.returns:,} returns ({self.repeated_returns:,} sent again), {self.erasures:,} erasures, "
-            f"{self.dead_letters:,} dead letters"
+            f"{self.feedback:,} feedback, {self.dead_letters:,} dead letters"
         )
         for table, rows in self.agreeing.items():
             console.print(f"{rows:>12,} rows of {table} agree")
@@ -60,7 +61,7 @@ class Log:
 
     def __init__(self, recount: Recount) -> None:
         self.recount = recount
-        self.orders = self.returns = self.erasures = self.dead_letters = 0
+        self.orders = self.returns = self.erasures = self.feedback = self.dead_letters = 0
 
     async def compare(self, rows: AsyncIterator[Row]) -> Report:
         """The tables' rows, in canonical order, beside the recount's."""
@@ -73,6 +74,7 @@ class Log:
             returns=self.returns,
             repeated_returns=self.recount.repeated,
             erasures=self.erasures,
+            feedback=self.feedback,
             dead_letters=self.dead_letters,
             agreeing=dict(sorted(found.agreeing.items())),
             differing=found.differing,
@@ -95,6 +97,9 @@ async def read_orders_and_returns(settings: Settings) -> Log:
     async for _, erased in _applied(settings, ERASURES, log):
         log.erasures += 1
         log.recount.erase(erased)
+    async for _, told in _applied(settings, FEEDBACK, log):
+        log.feedback += 1
+        log.recount.feedback.add(told)
     return log
 
 

@@ -19,6 +19,7 @@ from stream.intake import Received
 from stream.ops.tally import Tally
 from stream.publisher import Outgoing
 from stream.settings import load_settings
+from stream.tables.dismissal_reader import DismissalReader
 from stream.tables.memory_store import MemoryStore
 from stream.tables.orders import Verdict
 from stream.tables.tables import Tables
@@ -72,7 +73,7 @@ async def tables() -> Tables:
 
 def wiring(tables: Tables, till: Till) -> Wiring:
     """As much of a worker as answering takes."""
-    parts: dict[str, Any] = dict.fromkeys(("dead_letters", "positions", "shell", "announcer"))
+    parts: dict[str, Any] = dict.fromkeys(("dead_letters", "positions", "shell", "announcer", "basket_moves"))
     return Wiring(
         topic_prefix="",
         default_tier="none",
@@ -80,6 +81,7 @@ def wiring(tables: Tables, till: Till) -> Wiring:
         views=ViewReader(tables, Policy(), max_age_s=0.0),
         publisher=till,  # type: ignore[arg-type]
         tally=Tally(),
+        dismissed=DismissalReader(tables, max_age_s=0.0),
         **parts,
     )
 

@@ -406,3 +406,27 @@ def test_each_basket_of_a_batch_is_judged_at_its_own_moment() -> None:
 
     assert (offered(first), codes(first)) == ([], {"b": "NOT_YET_AVAILABLE", "x": "NOT_YET_AVAILABLE"})
     assert offered(second) == ["b", "x"]
+
+
+def test_the_token_of_what_is_added_names_kind_tier_and_category() -> None:
+    known = views(
+        [product("x"), product("shelved", 500, category=("home", "cups")), product("loose", 900)],
+        {("x", "shelved"): 40, ("x", "loose"): 30, ("x", "unlisted"): 20},
+    )
+    policy = Policy(thresholds={"EUR": 1900}, threshold_reach=0.5)
+
+    offers = decide(basket_of(("x", 1000), tier="gold"), known, policy).offers
+
+    assert {offer.sku: offer.token for offer in offers} == {
+        "shelved": "cross_sell|-|gold|cups",
+        "loose": "threshold|-|gold|",
+        "unlisted": "cross_sell|-|gold|",
+    }
+
+
+def test_what_was_dismissed_is_not_added() -> None:
+    known = views([product("x")], {("x", "y"): 40, ("x", "z"): 30})
+
+    decision = decide(basket_of("x", dismissed={"y": NOW_MS, "z": 0}), known)
+
+    assert (offered(decision), codes(decision)) == (["z"], {"y": "DISMISSED"})

@@ -16,6 +16,7 @@ from stream.decisions.model import Basket, BasketLine, Product
 from stream.decisions.neighbours import FRACTION
 from stream.decisions.policy import Companion, Pin, Policy, Rule
 from stream.decisions.views import Views
+from stream.decisions.window import DAY_MS
 from tests.decisions.shop import NOW_MS, ORDERS, decide, offered, product, views
 from tests.decisions.shop import basket as basket_of
 
@@ -25,6 +26,7 @@ SOME_SKUS = st.lists(st.sampled_from(SKUS), max_size=4)
 # Few different counts, prices and weights: ties are what goes wrong.
 COUNTS = st.sampled_from([1, 2, 3, 5, 8, 40])
 PRICES = st.sampled_from([0, 1000, 1100, 1400, 2500])
+DISMISSALS = st.sampled_from([NOW_MS - 30 * DAY_MS, NOW_MS - 30 * DAY_MS + 1, NOW_MS])
 RANGES = st.sampled_from([None, None, "r1", "r2"])
 
 
@@ -76,6 +78,7 @@ def baskets(draw: st.DrawFn) -> Basket:
         max_step=draw(st.sampled_from([None, 1.1, 3.0])),
         excluded_categories=frozenset(draw(st.sampled_from([[], [], ["x"], ["y"]]))),
         at_ms=draw(st.sampled_from([None, NOW_MS])),
+        dismissed=draw(st.dictionaries(st.sampled_from(SKUS), DISMISSALS, max_size=3)),
         timing=draw(st.sampled_from(["in_basket", "in_basket", "post_purchase"])),
     )
 
@@ -85,6 +88,7 @@ POLICIES = st.builds(
     max_offers=st.integers(0, 6),
     max_upsells=st.integers(0, 3),
     max_per_category=st.sampled_from([None, 1, 2]),
+    dismissed_days=st.sampled_from([0.0, 30.0]),
     bans=st.frozensets(st.sampled_from(SKUS), max_size=3),
     banned_categories=st.sampled_from([frozenset(), frozenset({"y"})]),
     boosts=st.dictionaries(st.sampled_from(SKUS), st.sampled_from([0.5, 4.0]), max_size=3),
@@ -120,6 +124,7 @@ def test_nothing_is_offered_that_must_not_be(shop: Shop, asked: Basket, policy: 
     for offer in decision.offers:
         assert offer.sku not in cart
         assert offer.sku not in asked.exclude_skus
+        assert asked.dismissed.get(offer.sku, 0) <= NOW_MS - policy.dismissed_days * DAY_MS
         assert offer.sku not in policy.bans
         assert not policy.rules or offer.sku != "p02"
         assert offer.sku not in known or not policy.banned_categories & set(known[offer.sku].category)

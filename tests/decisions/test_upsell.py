@@ -7,8 +7,8 @@ import pytest
 
 from stream.decisions.model import Product
 from stream.decisions.policy import Policy
+from tests.decisions.shop import NOW_MS, codes, decide, offered, product, views
 from tests.decisions.shop import basket as basket_of
-from tests.decisions.shop import codes, decide, offered, product, views
 
 
 def rung(sku: str, step: int, price: int, **more: object) -> Product:
@@ -337,3 +337,22 @@ def test_the_grid_of_a_line_that_left_the_catalogue_starts_at_the_first_rung() -
     offer = decide(basket_of(("gone", 1000)), mixed).offers[0]
 
     assert [column.sku for column in offer.ladder] == ["a", "b"]
+
+
+def test_a_dismissed_rung_is_stepped_over_until_its_time_is_over() -> None:
+    known = views([rung("a", 1, 1000), rung("b", 2, 1200), rung("c", 3, 1400)])
+    days = 30 * 86_400_000
+
+    for ago, answer in ((0, ["c"]), (days - 1, ["c"]), (days, ["b"])):
+        decision = decide(basket_of(("a", 1000), dismissed={"b": NOW_MS - ago}), known)
+        assert offered(decision) == answer
+        assert codes(decision) == ({"b": "DISMISSED"} if answer == ["c"] else {})
+
+
+def test_the_token_of_an_upsell_names_kind_step_tier_and_range() -> None:
+    known = views([rung("a", 1, 1000), rung("b", 2, 1200)])
+
+    assert decide(basket_of(("a", 1000), tier="gold"), known).offers[0].token == "upsell|25|gold|range"
+    assert (
+        decide(basket_of(("a", 1150), tier="set by hand"), known).offers[0].token == "upsell|10|other|range"
+    )
