@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import exp2
 from typing import Final
 
 import numpy as np
@@ -10,7 +11,7 @@ import numpy.typing as npt
 from msgspec import Struct
 
 from stream.decisions.neighbours import NOBODY, OWN, NeighbourRow
-from stream.decisions.rhythm import Rhythm, rhythm_of
+from stream.decisions.rhythm import FEWEST_TIMES, Rhythm, rhythm_of
 from stream.decisions.scorers import Scorer, own_weights
 from stream.decisions.window import DAY_MS
 
@@ -35,20 +36,22 @@ class Habits(Struct, frozen=True):
 
 def habits_of(items: Sequence[int], panes: Sequence[int], pane_ms: int) -> Habits:
     """The habits of a customer who bought these items (dense indices) in these panes, an entry an order and item."""
-    if not items:
-        return Habits(np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros(0))
     bought: dict[int, list[int]] = {}
-    for item, pane in sorted(zip(items, panes, strict=True)):
+    for item, pane in zip(items, panes, strict=True):
         bought.setdefault(item, []).append(pane)
-    last, half_life = max(panes), HALF_LIFE_DAYS * DAY_MS / pane_ms
-    distinct, places = np.unique(np.array(items, np.int64), return_inverse=True)
-    weights = np.exp2((np.array(panes, np.int64) - last) / half_life)
-    rhythms = (rhythm_of(item, when, pane_ms) for item, when in bought.items() if len(when) > 1)
+    last, half_life = max(panes, default=0), HALF_LIFE_DAYS * DAY_MS / pane_ms
+    distinct, rhythms = sorted(bought), []
+    for item in distinct:
+        when = bought[item]
+        if len(when) >= FEWEST_TIMES and (found := rhythm_of(item, sorted(when), pane_ms)) is not None:
+            rhythms.append(found)
+    # Rising, so that the sum does not depend on the order of the diary.
+    frequency = [sum(exp2((pane - last) / half_life) for pane in sorted(bought[item])) for item in distinct]
     return Habits(
-        distinct,
-        np.bincount(places).astype(np.int64),
-        np.bincount(places, weights).astype(np.float64),
-        tuple(rhythm for rhythm in rhythms if rhythm is not None),
+        np.array(distinct, np.int64),
+        np.array([len(bought[item]) for item in distinct], np.int64),
+        np.array(frequency, np.float64),
+        tuple(rhythms),
     )
 
 
