@@ -1,7 +1,11 @@
-"""Neighbour rows from fitted weights: what a line speaks for once its precision weights are there."""
+"""Neighbour rows from fitted weights: what lines speak for once their precision weights are there.
+
+Rows are made together: of one line it takes longer to call numpy than to calculate.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -15,13 +19,18 @@ from stream.decisions.scorers import Scorer, line_weights
 Integers = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
 
+NO_PARTNER = -1
+"""In the place of a count, of an item that is none of the line's best partners."""
+
 
 class FittedWeights(NamedTuple):
-    """The neighbours of a line by dense index: orders that held both, fitted weights, and orders that hold each.
+    """Neighbours of lines by dense index, line after line: those of line r are at `bounds[r]:bounds[r + 1]`.
 
-    `boosts` are the policy's factors, None where it has none.
+    Orders that held both, fitted weights, and orders that hold each. `boosts` are the policy's factors, None where it
+    has none.
     """
 
+    bounds: Integers
     items: Integers
     together: Integers
     weights: Floats
@@ -29,21 +38,34 @@ class FittedWeights(NamedTuple):
     boosts: Floats | None = None
 
 
-def current_counts(items: Integers, together: Integers, partners: Integers, counts: Integers) -> Integers:
-    """Orders that held both as of now for the best partners, and as of the fit for the other neighbours.
+class Listed(NamedTuple):
+    """Dense indices of several lines: entry e belongs to the line at place `lines[e]`."""
 
-    >>> current_counts(np.array([7, 5]), np.array([3, 6]), np.array([9, 7]), np.array([8, 4])).tolist()
-    [4, 6]
+    lines: Integers
+    items: Integers
+
+
+def partner_counts(asked: Listed, partners: Listed, counts: Integers) -> Integers:
+    """Orders that held both, for each item asked about that is a partner of its line; `NO_PARTNER` for others.
+
+    >>> lists = Listed(np.array([0, 0, 1]), np.array([9, 7, 7]))
+    >>> partner_counts(Listed(np.array([0, 0, 1]), np.array([7, 5, 7])), lists, np.array([8, 4, 2])).tolist()
+    [4, -1, 2]
     """
-    now = dict(zip(partners.tolist(), counts.tolist(), strict=True))
-    found = [now.get(item, then) for item, then in zip(items.tolist(), together.tolist(), strict=True)]
-    return np.array(found, np.int64)
+    if not len(partners.items):
+        return np.full(len(asked.items), NO_PARTNER, np.int64)
+    width = int(max(asked.items.max(initial=0), partners.items.max())) + 1
+    held = partners.lines * width + partners.items
+    order = np.argsort(held, kind="stable")
+    held, wanted = held[order], asked.lines * width + asked.items
+    at = np.minimum(np.searchsorted(held, wanted), len(held) - 1)
+    return np.where(held[at] == wanted, counts[order][at], NO_PARTNER)
 
 
-def fitted_row(
-    baseline: NeighbourRow, fitted: FittedWeights, scorer: Scorer, min_together: int
-) -> NeighbourRow:
-    """The row of a line with fitted weights; what the baseline row says besides candidates stays.
+def fitted_rows(
+    baselines: Sequence[NeighbourRow], fitted: FittedWeights, scorer: Scorer, min_together: int
+) -> list[NeighbourRow]:
+    """The rows of lines with fitted weights; what the baseline rows say besides candidates stays.
 
     Nothing is claimed where fewer than `min_together` orders held both.
     """
@@ -52,5 +74,10 @@ def fitted_row(
         claimed = claimed * fitted.boosts
     weights = line_weights(scorer, claimed, fitted.orders)
     kept = np.flatnonzero(weights)
-    values = np.column_stack((weights[kept], fitted.together[kept]))
-    return replace(baseline, keys=fitted.items[kept].astype(np.int32).tobytes(), values=values.tobytes())
+    keys = fitted.items[kept].astype(np.int32).tobytes()
+    values = np.column_stack((weights[kept], fitted.together[kept])).tobytes()
+    ends = np.searchsorted(kept, fitted.bounds).tolist()
+    return [
+        replace(baseline, keys=keys[4 * a : 4 * b], values=values[16 * a : 16 * b])
+        for baseline, a, b in zip(baselines, ends[:-1], ends[1:], strict=True)
+    ]

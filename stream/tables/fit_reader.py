@@ -7,7 +7,14 @@ from collections.abc import Awaitable, Callable, Sequence
 import numpy as np
 from msgspec.structs import replace
 
-from stream.decisions.fitted_rows import FittedWeights, Floats, current_counts, fitted_row
+from stream.decisions.fitted_rows import (
+    NO_PARTNER,
+    FittedWeights,
+    Floats,
+    Listed,
+    fitted_rows,
+    partner_counts,
+)
 from stream.decisions.policy import Policy
 from stream.decisions.precision import is_stale
 from stream.decisions.scorers import FITS, Scorer
@@ -39,20 +46,23 @@ class FitReader:
         number: Number,
         *,
         keep_back: bool = False,
-    ) -> bool:
-        """Keep the rows that changed, and note the lines whose orders outgrew theirs; whether any changed.
+    ) -> None:
+        """Keep the rows that changed, and note the lines whose orders outgrew theirs.
 
         With `keep_back` the notes are given out after the next `release` only.
         """
         noted = self._kept_back if keep_back else self._noted
+        changed = []
         for line, raw in zip(lines, packed, strict=True):
             if is_stale(fitted_at(raw), cache.lists[line].orders):
                 noted.add(cache.idents[line])
-        changed = [
-            (line, raw)
-            for line, raw in zip(lines, packed, strict=True)
-            if raw and (line not in cache.fits or cache.fits[line].raw != raw)
-        ]
+            held = cache.fits.get(line)
+            if (b"" if held is None else held.raw) != raw:
+                cache.outdate(line)
+                if raw:
+                    changed.append((line, raw))
+                else:
+                    del cache.fits[line]
         rows = [unpack(raw) for _, raw in changed]
         numbers = await number([ident for row in rows for ident in row.neighbours])
         start = 0
@@ -61,7 +71,6 @@ class FitReader:
             known = items >= 0
             cache.fits[line] = FitList(raw, items[known], row.together[known], row.weights[:, known])
             start += len(row.neighbours)
-        return bool(changed)
 
     def serve(self, scorer: Scorer) -> None:
         """Let another scorer speak, in rows that are derived from now on."""
@@ -77,22 +86,30 @@ class FitReader:
                 cache.learned[line] = replace(cache.learned[line], keys=b"", values=b"")
         if self._fit is None:
             return
-        for line in lines:
-            if line in cache.fits:
-                weights = self._weights(cache, line, policy, self._fit)
-                weights = weights._replace(boosts=boosts(weights.items))
-                cache.learned[line] = fitted_row(
-                    cache.learned[line], weights, self._scorer, policy.min_together
-                )
+        fitted = [line for line in lines if line in cache.fits]
+        if fitted:
+            weights = self._weights(cache, fitted, policy, self._fit)
+            weights = weights._replace(boosts=boosts(weights.items))
+            baselines = [cache.learned[line] for line in fitted]
+            rows = fitted_rows(baselines, weights, self._scorer, policy.min_together)
+            cache.learned.update(zip(fitted, rows, strict=True))
 
-    def _weights(self, cache: ViewCache, line: int, policy: Policy, which: int) -> FittedWeights:
-        fit, kept = cache.fits[line], cache.lists[line]
-        together = current_counts(fit.items, fit.together, kept.partners, kept.counts)
-        weights = fit.weights[which]
+    def _weights(self, cache: ViewCache, lines: Sequence[int], policy: Policy, which: int) -> FittedWeights:
+        """The fits of lines that have one, with the counts of now where a neighbour is one of the best partners."""
+        fits, lists = [cache.fits[line] for line in lines], [cache.lists[line] for line in lines]
+        items, partners = _listed([fit.items for fit in fits]), _listed([kept.partners for kept in lists])
+        now = partner_counts(items, partners, np.concatenate([kept.counts for kept in lists]))
+        weights = np.concatenate([fit.weights[which] for fit in fits])
         if self._scorer.beside:
-            baseline = np.where(np.isin(fit.items, kept.partners), together, 0)
-            weights = weights + self._scorer.beside * baseline / (kept.orders + policy.prior_orders)
-        return FittedWeights(fit.items, together, weights, cache.order_counts[fit.items])
+            orders = np.array([kept.orders for kept in lists], np.int64)[items.lines]
+            weights = weights + self._scorer.beside * np.maximum(now, 0) / (orders + policy.prior_orders)
+        return FittedWeights(
+            bounds=np.cumsum([0, *(len(fit.items) for fit in fits)]),
+            items=items.items,
+            together=np.where(now == NO_PARTNER, np.concatenate([fit.together for fit in fits]), now),
+            weights=weights,
+            orders=cache.order_counts[items.items],
+        )
 
     def release(self) -> None:
         """Give out the notes that were kept back."""
@@ -103,3 +120,7 @@ class FitReader:
         """The ids of SKUs that were seen to need a fit since the last call."""
         noted, self._noted = self._noted, set()
         return noted
+
+
+def _listed(parts: Sequence[Items]) -> Listed:
+    return Listed(np.repeat(np.arange(len(parts)), [len(part) for part in parts]), np.concatenate(parts))

@@ -109,6 +109,15 @@ class ViewCache:
         self.ranges: dict[str, int] = {}
         self.order_counts: Items = np.zeros(_FIRST_ROOM, np.int64)
         self.total_orders = 0
+        self._candidates: dict[int, Items] = {}
+        self.companions: dict[int, list[int]] = {}
+        self._counting = 0
+        self._counted_at: Items = np.zeros(_FIRST_ROOM, np.int64)
+        self._derived_at: Items = np.full(_FIRST_ROOM, UNREAD)
+        self._derived_of: Items = np.zeros(_FIRST_ROOM, np.int64)
+        self.products_changed = 0
+        """How often another event was read of a product that was read before."""
+        self._named_at: Items = np.full(_FIRST_ROOM, UNREAD)
         self.lists_read = Freshness(max_age_s)
         self.counts_read = Freshness(max_age_s)
         self.ladders_read = Freshness(max_age_s)
@@ -128,8 +137,49 @@ class ViewCache:
 
     def candidates_of(self, item: int) -> Items:
         """The partners of an item and the neighbours of its fit, by dense index."""
-        partners = self.lists[item].partners
-        return np.concatenate((partners, self.fits[item].items)) if item in self.fits else partners
+        held = self._candidates.get(item)
+        if held is None:
+            held = self.lists[item].partners
+            if item in self.fits:
+                held = np.concatenate((held, self.fits[item].items))
+            self._candidates[item] = held
+        return held
+
+    def count(self, items: Items, orders: Items) -> None:
+        """Take in the order counts of items."""
+        changed = items[self.order_counts[items] != orders]
+        self.order_counts[items] = orders
+        self._counting += 1
+        self._counted_at[changed] = self._counting
+
+    def outdate(self, line: int) -> None:
+        """Another list or fit of the line is there."""
+        self._candidates.pop(line, None)
+        self._derived_at[line] = UNREAD
+
+    def outdated(self, lines: Items) -> list[int]:
+        """Those of these lines whose row was made of other lists or counts than are at hand."""
+        candidates = [self.candidates_of(line) for line in lines.tolist()]
+        lengths = [len(some) for some in candidates]
+        late = self._counted_at[np.concatenate(candidates)] > np.repeat(self._derived_at[lines], lengths)
+        late_before = np.concatenate(([0], np.cumsum(late)))[np.cumsum([0, *lengths])]
+        other_total = self._derived_of[lines] != self.total_orders
+        never = self._derived_at[lines] == UNREAD
+        outdated: list[int] = lines[(np.diff(late_before) > 0) | other_total | never].tolist()
+        return outdated
+
+    def derived(self, lines: Sequence[int]) -> None:
+        """Note that the rows of lines were made of what is at hand."""
+        self._derived_at[lines], self._derived_of[lines] = self._counting, self.total_orders
+
+    def unnamed(self, lines: Items) -> list[int]:
+        """Those of these lines whose complements were named before a product changed."""
+        unnamed: list[int] = lines[self._named_at[lines] != self.products_changed].tolist()
+        return unnamed
+
+    def named_at(self, lines: Sequence[int], products_changed: int) -> None:
+        """Note that the complements of lines were named when products had changed so often."""
+        self._named_at[lines] = products_changed
 
     def look_again(self, items: Iterable[int]) -> None:
         """Put together again what these items mean as lines, after a part of it changed."""
@@ -153,6 +203,10 @@ class ViewCache:
             self.order_counts = _with_room(self.order_counts, item, 0)
             self.tag_of_item = _with_room(self.tag_of_item, item, 0)
             self.product_versions = _with_room(self.product_versions, item, UNREAD)
+            self._counted_at = _with_room(self._counted_at, item, 0)
+            self._derived_at = _with_room(self._derived_at, item, UNREAD)
+            self._derived_of = _with_room(self._derived_of, item, 0)
+            self._named_at = _with_room(self._named_at, item, UNREAD)
         self.tag_of_item[item] = tag_of(ident, self._tags)
         return item
 

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
 from stream.decisions.candidates import rungs_above
-from stream.decisions.complements import Complements
 from stream.decisions.ladder import build_ladder
 from stream.decisions.model import Basket, Product, product_of
 from stream.decisions.neighbours import neighbour_rows
@@ -18,11 +17,12 @@ from stream.decisions.policy import Policy
 from stream.decisions.scorers import GRID, SERVED, Scorer
 from stream.decisions.views import Views
 from stream.tables.catalogue import DELISTED, read_product
+from stream.tables.complement_reader import ComplementReader
 from stream.tables.fit_reader import FitReader
 from stream.tables.neighbours import unpack
 from stream.tables.personal_reader import Heads, PersonalReader
 from stream.tables.tables import Tables
-from stream.tables.view_cache import NEVER, Items, PartnerList, ViewCache, distinct
+from stream.tables.view_cache import NEVER, UNREAD, Items, PartnerList, ViewCache, distinct
 
 MOST_CACHED = 200_000
 """SKUs a worker remembers before it starts afresh: about 400 bytes each."""
@@ -46,7 +46,7 @@ class ViewReader:
     def __init__(self, tables: Tables, policy: Policy, *, max_age_s: float, scorer: Scorer = SERVED) -> None:
         self._tables, self._half_age_s = tables, max_age_s / 2
         self._policy = self._next_policy = policy
-        self._complements = Complements(policy)
+        self._complements = ComplementReader(policy)
         self._window_days = tables.window.days()
         self._versions: Items = np.zeros(0, np.int64)
         self._versions_read_s = NEVER
@@ -138,7 +138,7 @@ class ViewReader:
         if full or self._afresh or self._policy is not self._next_policy:
             self._cache, self._policy = self._empty_cache(), self._next_policy
             self._versions_read_s, self._afresh = NEVER, False
-            self._complements = Complements(self._policy)
+            self._complements = ComplementReader(self._policy)
         lines = np.array(
             self._cache.number({line.sku for basket in baskets for line in basket.lines}), np.int64
         )
@@ -206,9 +206,11 @@ class ViewReader:
         if not len(stale):
             return
         events = await self._tables.catalogue.products([cache.idents[item] for item in stale])
+        read_before = (cache.product_versions[stale] != UNREAD).tolist()
         cache.product_versions[stale] = versions[changed]
-        for item, event in zip(stale.tolist(), events, strict=True):
+        for item, event, again in zip(stale.tolist(), events, read_before, strict=True):
             if event is not None and event != cache.product_events[item]:
+                cache.products_changed += again
                 cache.product_events[item] = event
                 cache.assortment.put(item, _product(cache.skus[item], event))
                 if item in cache.lists:
@@ -252,29 +254,37 @@ class ViewReader:
             self._fits.read(cache, stale.tolist()),
             self._tables.neighbours.total_orders(),
         )
-        changed = await self._keep_lists(stale.tolist(), packed)
-        changed |= await self._fits.keep(cache, stale.tolist(), fits, self._number, keep_back=keep_back)
+        await self._keep_lists(stale.tolist(), packed)
+        await self._fits.keep(cache, stale.tolist(), fits, self._number, keep_back=keep_back)
         partners = np.concatenate([cache.candidates_of(item) for item in stale.tolist()])
-        recounted, _ = await asyncio.gather(
+        await asyncio.gather(
             self._read_counts(partners, now_s),
-            self._read_products(np.concatenate([partners, self._companions(stale)])),
+            self._read_products(np.concatenate([partners, self._complements.companions(cache, stale)])),
         )
-        if changed or recounted or total != cache.total_orders:
-            cache.total_orders = total
-            self._derive_rows(stale.tolist())
-        self._name_complements(stale.tolist())
-        named = await self._personal.read_categories(
-            cache, stale.tolist(), self._scorer, self._policy, self._number
-        )
-        if len(named):
-            await self._read_products(named)
-        cache.look_again(stale.tolist())
+        cache.total_orders = total
+        outdated = cache.outdated(stale)
+        if outdated:
+            self._derive_rows(outdated)
+        unnamed = cache.unnamed(stale)
+        self._complements.name(cache, unnamed, self._boost)
+        cache.look_again({*outdated, *unnamed})
+        await self._read_categories(stale.tolist())
         # Emptied tables look like a shop without orders: nothing is answered from them unnoticed.
         await self._tables.check()
         cache.lists_read.read(stale, now_s)
 
-    async def _keep_lists(self, lines: Sequence[int], packed: Sequence[bytes]) -> bool:
-        """Keep the lists that changed, without partners whose SKU nobody wrote down; whether any did."""
+    async def _read_categories(self, lines: Sequence[int]) -> None:
+        """What goes with the categories of lines that no orders speak for."""
+        cache, held = self._cache, self._cache.categories
+        before = held.keys() & lines
+        read = self._personal.read_categories
+        named = await read(cache, lines, self._scorer, self._policy, self._number)
+        if len(named):
+            await self._read_products(named)
+        cache.look_again(before | (held.keys() & lines))
+
+    async def _keep_lists(self, lines: Sequence[int], packed: Sequence[bytes]) -> None:
+        """Keep the lists that changed, without partners whose SKU nobody wrote down."""
         cache = self._cache
         changed = [
             (line, raw)
@@ -288,8 +298,8 @@ class ViewReader:
             partners = numbers[start : start + len(idents)]
             known = partners >= 0
             cache.lists[line] = PartnerList(raw, orders, partners[known], counts[known])
+            cache.outdate(line)
             start += len(idents)
-        return bool(changed)
 
     def _derive_rows(self, lines: Sequence[int]) -> None:
         """The neighbour rows of lines whose lists and counts are at hand."""
@@ -309,6 +319,7 @@ class ViewReader:
         )
         cache.learned.update(zip(lines, rows, strict=True))
         self._fits.derive(cache, lines, self._policy, self._boosts)
+        cache.derived(lines)
 
     def release(self) -> None:
         """Let the fitter hear of what was kept back."""
@@ -324,41 +335,19 @@ class ViewReader:
             return None
         return np.array([self._boost(item) for item in items.tolist()], np.float64)
 
-    async def _read_counts(self, items: Items, now_s: float) -> bool:
-        """Read the order counts that are stale; whether any changed."""
+    async def _read_counts(self, items: Items, now_s: float) -> None:
+        """Read the order counts that are stale."""
         cache = self._cache
         stale = cache.counts_read.stale(items, now_s)
-        if not len(stale):
-            return False
-        counts = np.array(
-            await self._tables.neighbours.order_counts([cache.idents[i] for i in stale]), np.int64
-        )
-        changed = bool((counts != cache.order_counts[stale]).any())
-        cache.order_counts[stale] = counts
-        cache.counts_read.read(stale, now_s)
-        return changed
+        if len(stale):
+            counts = await self._tables.neighbours.order_counts([cache.idents[i] for i in stale])
+            cache.count(stale, np.array(counts, np.int64))
+            cache.counts_read.read(stale, now_s)
 
     async def _number(self, idents: Sequence[bytes]) -> Items:
         unknown = [ident for ident in idents if ident not in self._cache.by_ident]
         names = await self._tables.dictionary.names(unknown) if unknown else {}
         return self._cache.number_idents(idents, names)
-
-    def _companions(self, lines: Items) -> Items:
-        skus = [
-            sku
-            for line in lines.tolist()
-            for sku in self._complements.of(self._cache.skus[line], self._product(line))
-        ]
-        return np.array(self._cache.number(skus), np.int64)
-
-    def _name_complements(self, lines: Iterable[int]) -> None:
-        cache = self._cache
-        for line in lines:
-            row = self._complements.row(cache.skus[line], self._product(line), cache.index, self._boost)
-            if row is None:
-                cache.named.pop(line, None)
-            else:
-                cache.named[line] = row
 
 
 def _product(sku: str, event: bytes) -> Product:
