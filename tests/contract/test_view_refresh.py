@@ -37,7 +37,7 @@ def said(views: Views, sku: str) -> list[object]:
     return [by_sku(row) for row in views.lines[sku].rows]
 
 
-async def fit(tables: Tables, sku: str, random: Random, now_ms: int) -> None:
+async def fit(tables: Tables, sku: str, random: Random, now_ms: int = 0, *, gone: bool = False) -> None:
     """Put some fitted row, or take it away."""
     neighbours = [other for other in SKUS if other != sku and random.random() < 0.5]
     weights = np.array([[random.uniform(-1, 1) for _ in neighbours] for _ in FITS])
@@ -45,7 +45,7 @@ async def fit(tables: Tables, sku: str, random: Random, now_ms: int) -> None:
     row = pack(random.randrange(1, 9), [sku_id(other) for other in neighbours], together, weights)
     ident = sku_id(sku)
     epochs = await tables.fitted.lease([tag_of(ident, 4)], "ann", now_ms)
-    await tables.fitted.put(epochs, {ident: row if random.random() < 0.8 else b""})
+    await tables.fitted.put(epochs, {ident: b"" if gone else row})
 
 
 @pytest.mark.parametrize("seed", range(6))
@@ -61,7 +61,7 @@ async def test_a_reader_that_has_read_before_says_what_a_new_one_says(tables: Ma
             other = random.choice([None, *SKUS])
             await put(made, random.choice(SKUS), next(prices), complement=other)
         if random.random() < 0.5:
-            await fit(made, random.choice(SKUS), random, step * 20_000)
+            await fit(made, random.choice(SKUS), random, step * 20_000, gone=random.random() < 0.2)
         await reader.read([basket(random.choice(SKUS))], step - 0.3)
         for some in random.sample(SKUS, 4):
             warm = await reader.read([basket(some)], float(step))
@@ -104,7 +104,7 @@ async def test_rows_are_made_anew_of_the_lines_alone_that_something_changed_for(
 
     monkeypatch.setattr("stream.tables.view_reader.neighbour_rows", noted)
     await reader.read([basket("a", "c")], 1.0)
-    await fit(made, "a", Random(1), 0)
+    await fit(made, "a", Random(1))
     await reader.read([basket("a", "c")], 2.0)
     await reader.read([basket("a", "c")], 3.0)
 
@@ -118,7 +118,7 @@ async def test_what_was_read_before_a_read_failed_shows_after_it(
     await place(made, ["ab"] * 4 + ["c"] * 4)
     reader = ViewReader(made, Policy(), max_age_s=1)
     await reader.read([basket("a")], 0.0)
-    await fit(made, "a", Random(1), 0)
+    await fit(made, "a", Random(1))
 
     async def failing(idents: list[bytes]) -> list[int]:
         raise StateUnavailable("once")
