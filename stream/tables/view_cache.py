@@ -152,6 +152,12 @@ class ViewCache:
         self._counting += 1
         self._counted_at[changed] = self._counting
 
+    def product_changed(self, item: int) -> None:
+        """Another event is there of a product that was read before: lines that speak for it look again."""
+        self.products_changed += 1
+        self._counting += 1
+        self._counted_at[item] = self._counting
+
     def outdate(self, line: int) -> None:
         """Another list or fit of the line is there."""
         self._candidates.pop(line, None)

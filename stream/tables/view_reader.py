@@ -210,8 +210,9 @@ class ViewReader:
         cache.product_versions[stale] = versions[changed]
         for item, event, again in zip(stale.tolist(), events, read_before, strict=True):
             if event is not None and event != cache.product_events[item]:
-                cache.products_changed += again
                 cache.product_events[item] = event
+                if again:
+                    cache.product_changed(item)
                 cache.assortment.put(item, _product(cache.skus[item], event))
                 if item in cache.lists:
                     cache.look_again([item])
