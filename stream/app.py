@@ -160,6 +160,7 @@ def create_app(settings: Settings, parts: Parts | None = None) -> BasketApp:
         basket_moves=BasketMoves(tables.acceptance, tally, worker),
         scorer_watch=watch,
     )
+    _let_go_of_answers(app, publisher)
     for agent in AGENTS:
         agent.register(app, app.wiring)
     orders.register(app, app.wiring, answered=settings.answer_orders)
@@ -169,6 +170,14 @@ def create_app(settings: Settings, parts: Parts | None = None) -> BasketApp:
         _fit(app, worker)
     _watch_over(app, settings)
     return app
+
+
+def _let_go_of_answers(app: BasketApp, publisher: Publisher) -> None:
+    """What was not confirmed before a rebalance is not offered after it: whoever has the partition makes it again."""
+
+    @app.on_partitions_assigned.connect
+    async def let_go(*_: object, **__: object) -> None:
+        await publisher.let_go()
 
 
 def _positions(

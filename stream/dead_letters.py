@@ -70,13 +70,13 @@ class DeadLetters:
 def dead_letter_message(letter: DeadLetter) -> Outgoing:
     """Key, value and headers of the record as they came, and our headers after them."""
     record = letter.record
-    reason = _reason(letter)
+    reason, place = _reason(letter), f"{record.partition}/{record.offset}"
     # A replayed letter that dies again carries one reason: the newest.
     original = [(name, value) for name, value in record.headers or () if name not in OUR_HEADERS]
     if _size(record.key, record.value, original) + _ROOM_FOR_HEADERS <= MESSAGE_BYTES:
-        return Outgoing(record.key, record.value, [*original, *reason])
+        return Outgoing(record.key, record.value, [*original, *reason], place)
     size = str(len(record.value or b"")).encode()
-    return Outgoing(_start(record.key), _start(record.value), [*reason, (CUT, size)])
+    return Outgoing(_start(record.key), _start(record.value), [*reason, (CUT, size)], place)
 
 
 def _reason(letter: DeadLetter) -> list[tuple[str, bytes]]:

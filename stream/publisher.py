@@ -23,6 +23,7 @@ from aiokafka.errors import (
     UnknownProducerId,
 )
 
+from stream.deliveries import Confirmed, Deliveries
 from stream.errors import OperatorError, StateUnavailable
 from stream.kafka_address import client_options, shown
 from stream.partitioner import partition_of
@@ -36,6 +37,8 @@ BATCH_BYTES = 512 * 1024
 MESSAGE_BYTES = 16 * 1024 * 1024
 #: Requests that fit into the time one `publish` waits.
 REQUESTS = 3
+#: So many times what one `publish` waits: a producer that confirmed nothing for so long is replaced.
+STUCK_AFTER = 10
 #: Key, value and headers are framed by less than this many bytes.
 _FRAME_BYTES = 128
 
@@ -49,6 +52,8 @@ class Outgoing(NamedTuple):
     key: bytes | None
     value: bytes | None
     headers: Sequence[tuple[str, bytes | None]] = ()
+    name: str | None = None
+    """What a repetition of this message is called as well (`stream.deliveries`); no other message of its topic is."""
 
 
 class MessageRefused(OperatorError):
@@ -80,6 +85,9 @@ class Publisher:
         self._producer: AIOKafkaProducer | None = None
         self._changing = asyncio.Lock()
         self._turn = 0
+        self._deliveries = Deliveries()
+        self._confirmed_s = 0.0
+        """When this producer was made, or last confirmed anything."""
 
     async def start(self) -> None:
         """Connect; raises StateUnavailable when no broker answers in time."""
@@ -96,8 +104,9 @@ class Publisher:
     async def publish(self, topic: str, messages: Sequence[Outgoing]) -> None:
         """Send all messages and return when every one is acknowledged by all in-sync replicas.
 
-        Raises StateUnavailable when that cannot be confirmed: publish the same messages again, a part of
-        them may arrive twice. Raises MessageRefused when Kafka will never take one of them.
+        Raises StateUnavailable when that cannot be confirmed: publish the same messages again. Those with a name that
+        are still on their way are waited for and not sent once more; only what failed with its outcome unknown may
+        arrive twice. Raises MessageRefused when Kafka will never take one of them.
         """
         if not messages:
             return
@@ -107,21 +116,36 @@ class Publisher:
         if producer is None:
             await self.start()
             producer = self._producer
-        handed_over = False
+        fresh, on_the_way = self._deliveries.split(topic, messages)
+        sent: list[tuple[list[Outgoing], Confirmed]] = []
         try:
             async with asyncio.timeout(self._timeout_s):
-                partitions = sorted(await producer.partitions_for(topic))
-                handed_over = True
-                await self._send(producer, topic, self._place(messages, partitions))
+                if fresh:
+                    partitions = sorted(await producer.partitions_for(topic))
+                    await self._send(producer, topic, self._place(fresh, partitions), sent)
+                await asyncio.gather(*map(asyncio.shield, on_the_way))
         except TimeoutError as exc:
-            if handed_over:
-                # Else this producer would go on offering them, and every repetition would be one more copy.
+            self._keep(topic, sent)
+            if time.monotonic() > self._confirmed_s + STUCK_AFTER * self._timeout_s:
                 await self._discard(producer)
             raise StateUnavailable(
                 f"Kafka did not confirm {len(messages)} messages to {topic} in {self._timeout_s:g} s"
             ) from exc
         except KafkaError as exc:
-            raise await self._failure(producer, topic, exc) from exc
+            failure = await self._failure(producer, topic, exc)
+            self._keep(topic, sent)
+            raise failure from exc
+        self._confirmed_s = time.monotonic()
+        self._deliveries.forget(topic, messages)
+
+    def _keep(self, topic: str, sent: Iterable[tuple[list[Outgoing], Confirmed]]) -> None:
+        for messages, confirmed in sent:
+            self._deliveries.keep(topic, messages, confirmed)
+
+    async def let_go(self) -> None:
+        """Offer no longer what was not confirmed in time: the partitions it came from may have a new owner by now."""
+        if self._producer is not None and self._deliveries.any_on_the_way:
+            await self._discard(self._producer)
 
     def _place(
         self, messages: Sequence[Outgoing], partitions: Sequence[int]
@@ -140,13 +164,22 @@ class Publisher:
                 placed[partition] = [message]
         return placed.items()
 
-    async def _send(self, producer: Any, topic: str, placed: Iterable[tuple[int, list[Outgoing]]]) -> None:
+    async def _send(
+        self,
+        producer: Any,
+        topic: str,
+        placed: Iterable[tuple[int, list[Outgoing]]],
+        sent: list[tuple[list[Outgoing], Confirmed]],
+    ) -> None:
+        """Send to every partition; `sent` takes up what was handed over."""
+
         async def to_partition(partition: int, messages: list[Outgoing]) -> None:
-            confirmed = [
-                await producer.send_batch(batch, topic, partition=partition)
-                for batch in _batches(producer, messages)
-            ]
-            await asyncio.gather(*confirmed)
+            handed_over: list[Confirmed] = []
+            for batch, mine in _batches(producer, messages):
+                handed_over.append(await producer.send_batch(batch, topic, partition=partition))
+                sent.append((mine, handed_over[-1]))
+            # Whoever gives up waiting does not give up the batch.
+            await asyncio.gather(*map(asyncio.shield, handed_over))
 
         sends = [asyncio.create_task(to_partition(*share)) for share in placed]
         try:
@@ -209,6 +242,7 @@ class Publisher:
         except (KafkaError, TimeoutError) as exc:
             await close_producer(producer)
             raise StateUnavailable(f"no Kafka broker answers at {shown(self._bootstrap)}: {exc!r}") from exc
+        self._confirmed_s = time.monotonic()
         return producer
 
 
@@ -223,15 +257,15 @@ def _check_size(topic: str, message: Outgoing) -> None:
         )
 
 
-def _batches(producer: Any, messages: Sequence[Outgoing]) -> Iterator[Any]:
+def _batches(producer: Any, messages: list[Outgoing]) -> Iterator[tuple[Any, list[Outgoing]]]:
     """The messages in closed batches, in order; a message larger than a batch is one of its own."""
     now_ms = int(time.time() * 1000)
-    batch = producer.create_batch()
+    batch, start = producer.create_batch(), 0
     no_headers: list[tuple[str, bytes | None]] = []
-    for key, value, headers in messages:
+    for at, (key, value, headers, _) in enumerate(messages):
         fields = list(headers) if headers else no_headers
         while batch.append(timestamp=now_ms, key=key, value=value, headers=fields) is None:
-            yield batch
-            batch = producer.create_batch()
+            yield batch, messages[start:at]
+            batch, start = producer.create_batch(), at
     batch.close()
-    yield batch
+    yield batch, messages[start:] if start else messages

@@ -48,4 +48,4 @@ def answer(
         key,
         traceparent_of(record.headers) if record.headers else None,
     )
-    return Outgoing(key.encode(), encode(suggestion), headers)
+    return Outgoing(key.encode(), encode(suggestion), headers, suggestion.suggestion_id)

@@ -52,4 +52,4 @@ def _tombstone(customer: str) -> Outgoing:
 
 def _message(proof: ErasureProven) -> Outgoing:
     headers = _proof_headers.headers(proof.proof_id, proof.done_at.isoformat(), proof.proof_id)
-    return Outgoing(proof.proof_id.encode(), encode(proof), headers)
+    return Outgoing(proof.proof_id.encode(), encode(proof), headers, proof.proof_id)

@@ -42,6 +42,7 @@ class TierChanges:
                 p.message.customer_id.encode(),
                 encode(p.message),
                 _headers.headers(p.message.event_id, now, p.message.customer_id),
+                p.message.event_id,
             )
             for p in posted
         ]
