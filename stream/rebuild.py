@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import asyncio
+import time
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
+from contextlib import asynccontextmanager
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
-from aiokafka.errors import KafkaError
+from aiokafka.errors import CommitFailedError, KafkaError
 from aiokafka.structs import OffsetAndMetadata
 
 from stream import topics
@@ -27,7 +30,10 @@ REPLAYED = (
 )
 """What the tables are made of; baskets go on where they are, nobody wants an old answer again."""
 
+_STOP_THEM = "Stop them all, run this again, then start them: they read the log from its beginning."
 KEYS_AT_ONCE = 500
+JOINING_S = 30.0
+"""Time to become the only member of the group."""
 
 
 async def rebuild(
@@ -57,14 +63,12 @@ async def replayed(settings: Settings) -> dict[str, tuple[int, int]]:
 
     Raises OperatorError or StateUnavailable when the broker does not tell.
     """
-    async with admin_client(settings.broker) as admin:
-        stood = await admin.list_consumer_group_offsets(settings.group)
     progress = {}
     for name in REPLAYED:
         topic = settings.topic_prefix + name
         begins, ends = await log_bounds(settings.broker, topic)
-        at = {tp.partition: place.offset for tp, place in stood.items() if tp.topic == topic}
-        done = sum(max(0, min(at.get(p, 0), end) - begins[p]) for p, end in ends.items())
+        stood = await _stood(settings, topic, ends)
+        done = sum(max(0, min(stood[p], end) - begins[p]) for p, end in ends.items())
         progress[name] = (done, sum(end - begins[p] for p, end in ends.items()))
     return progress
 
@@ -74,17 +78,23 @@ async def nothing_left(settings: Settings) -> bool:
 
     Raises OperatorError when the broker does not answer.
     """
-    async with admin_client(settings.broker) as admin:
-        stood = await admin.list_consumer_group_offsets(settings.group)
     for name in REPLAYED:
         topic = settings.topic_prefix + name
         begins, ends = await log_bounds(settings.broker, topic)
+        stood = await _stood(settings, topic, ends)
         for partition, end in ends.items():
-            held = stood.get(TopicPartition(topic, partition))
-            at = max(begins[partition], held.offset if held is not None else 0)
+            at = max(begins[partition], stood[partition])
             if at < end and await has_record(settings.broker, topic, partition, at):
                 return False
     return True
+
+
+async def _stood(settings: Settings, topic: str, partitions: Iterable[int]) -> dict[int, int]:
+    """What the group has committed of each partition, 0 where nothing is."""
+    # Not the admin client: it asks for all at once, which the embedded broker does not understand.
+    async with _consumer(settings) as consumer:
+        stood = {p: await consumer.committed(TopicPartition(topic, p)) for p in partitions}
+    return {partition: offset or 0 for partition, offset in stood.items()}
 
 
 async def _no_worker_runs(settings: Settings) -> None:
@@ -94,32 +104,64 @@ async def _no_worker_runs(settings: Settings) -> None:
     if members:
         raise OperatorError(
             f"{len(members)} workers of group {settings.group!r} still run.",
-            "Stop them all, run this again, then start them: they read the log from its beginning.",
+            _STOP_THEM,
         )
 
 
 async def _set_back(settings: Settings) -> None:
+    """Commit the beginning of what the tables are made of. Raises OperatorError."""
+    try:
+        try:
+            async with _consumer(settings) as consumer:
+                tps = await _replayed_partitions(consumer, settings)
+                consumer.assign(tps)
+                await _commit_beginning(consumer, tps)
+        except CommitFailedError:
+            # The embedded broker takes commits of a group's members alone, and does not tell who they are.
+            await _set_back_as_member(settings)
+    except KafkaError as exc:
+        raise OperatorError(
+            f"The group {settings.group!r} could not be set back ({type(exc).__name__}); nothing was deleted.",
+            "Check the broker with `basketstream doctor` and run it again.",
+        ) from exc
+
+
+async def _set_back_as_member(settings: Settings) -> None:
+    async with _consumer(settings) as consumer:
+        wanted = await _replayed_partitions(consumer, settings)
+        consumer.subscribe(sorted({tp.topic for tp in wanted}))
+        give_up_at = time.monotonic() + JOINING_S
+        while consumer.assignment() != set(wanted):
+            if time.monotonic() > give_up_at:
+                raise OperatorError(f"Workers of group {settings.group!r} still run.", _STOP_THEM)
+            await asyncio.sleep(0.1)
+        await _commit_beginning(consumer, wanted)
+
+
+async def _commit_beginning(consumer: AIOKafkaConsumer, tps: Sequence[TopicPartition]) -> None:
+    begins: Mapping[TopicPartition, int] = await consumer.beginning_offsets(tps)
+    await consumer.commit({tp: OffsetAndMetadata(begin, "") for tp, begin in begins.items()})
+
+
+@asynccontextmanager
+async def _consumer(settings: Settings) -> AsyncIterator[AIOKafkaConsumer]:
+    """A consumer that says it is of the group and joins it only if it subscribes."""
     consumer = AIOKafkaConsumer(
         **client_options(settings.broker), group_id=settings.group, enable_auto_commit=False
     )
     try:
         await consumer.start()
-        tps = [
-            TopicPartition(settings.topic_prefix + name, partition)
-            for name in REPLAYED
-            for partition in await _partitions(consumer, settings.topic_prefix + name)
-        ]
-        consumer.assign(tps)
-        begins: Mapping[TopicPartition, int] = await consumer.beginning_offsets(tps)
-        await consumer.commit({tp: OffsetAndMetadata(begin, "") for tp, begin in begins.items()})
-    except KafkaError as exc:
-        raise OperatorError(
-            f"The group {settings.group!r} could not be set back ({type(exc).__name__}); nothing was deleted.",
-            "Check the broker with `basketstream doctor`. The embedded broker lets nobody but a worker commit: there, "
-            "choose another BASKETSTREAM_GROUP and BASKETSTREAM_NAMESPACE instead.",
-        ) from exc
+        yield consumer
     finally:
         await consumer.stop()
+
+
+async def _replayed_partitions(consumer: AIOKafkaConsumer, settings: Settings) -> list[TopicPartition]:
+    return [
+        TopicPartition(settings.topic_prefix + name, partition)
+        for name in REPLAYED
+        for partition in await _partitions(consumer, settings.topic_prefix + name)
+    ]
 
 
 async def _partitions(consumer: AIOKafkaConsumer, topic: str) -> list[int]:

@@ -100,7 +100,7 @@ class Till:
 
     async def send(self, sent: Sent) -> list[tuple[bytes | None, bytes | None, list[tuple[str, bytes]]]]:
         """As many answers as are expected, once they are there: key, value and headers."""
-        key, value, headers = sent.outgoing
+        key, value, headers, _ = sent.outgoing
         name = self._shop.prefix + sent.topic
         await self._producer.send_and_wait(name, value, key, timestamp_ms=sent.at_ms, headers=list(headers))
         found = []

@@ -41,7 +41,7 @@ async def test_a_letter_holds_the_record_as_it_came_and_the_reason() -> None:
 
     await DeadLetters(publisher).send([DeadLetter(record, ERROR, "decode")])
 
-    [(topic, (key, value, headers))] = publisher.published
+    [(topic, (key, value, headers, _))] = publisher.published
     assert (topic, key, value) == ("shop-order-placed-dlt", b"\xff", b"{broken")
     assert headers == [
         ("ce_id", b"1"),
@@ -125,7 +125,7 @@ def test_long_reasons_are_cut_and_odd_ones_survive() -> None:
 def test_a_record_that_no_topic_takes_is_cut_and_says_so() -> None:
     record = kafka_record("t", b"k", b"v" * (MESSAGE_BYTES + 1), headers=[("big", b"h" * 1000)])
 
-    key, value, headers = dead_letter_message(DeadLetter(record, ERROR, "decode"))
+    key, value, headers, _ = dead_letter_message(DeadLetter(record, ERROR, "decode"))
 
     assert (key, value) == (b"k", b"v" * KEPT_BYTES)
     assert dict(headers)[header.CUT] == str(MESSAGE_BYTES + 1).encode()
@@ -135,6 +135,6 @@ def test_a_record_that_no_topic_takes_is_cut_and_says_so() -> None:
 def test_a_record_with_monstrous_headers_is_cut_as_well() -> None:
     record = kafka_record("t", b"k", b"v", headers=[("big", b"h" * MESSAGE_BYTES)])
 
-    key, value, headers = dead_letter_message(DeadLetter(record, ERROR, "decode"))
+    key, value, headers, _ = dead_letter_message(DeadLetter(record, ERROR, "decode"))
 
     assert (key, value, dict(headers)[header.CUT]) == (b"k", b"v", b"1")
