@@ -129,10 +129,12 @@ def _show_candidates(console: Console, examination: Examination) -> None:
         voices = ", ".join(
             f"{voice.sku} ({voice.together} of {voice.orders})"
             if voice.source == "orders"
-            else f"{voice.source} ({voice.sku} {voice.weight:g})"
+            else f"{voice.source} ({voice.sku} {voice.weight:g})".replace("( ", "(")
             for voice in candidate.voices
         )
         table.add_row(candidate.sku, f"{candidate.score:.6f}", candidate.fate, voices)
     console.print(table)
     for rung in examination.rungs:
         console.print(f"  rung {rung.sku}: {rung.fate}")
+    for due in examination.due:
+        console.print(f"  due again {due.sku} ({due.why}): {due.fate}")

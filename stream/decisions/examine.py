@@ -13,6 +13,7 @@ from msgspec import Struct
 from stream.decisions.arrange import arrange
 from stream.decisions.candidates import Considered, consider
 from stream.decisions.decide import decide_batch
+from stream.decisions.explain import why_again
 from stream.decisions.model import Basket, Decision
 from stream.decisions.neighbours import FRACTION, NOBODY, NeighbourRow
 from stream.decisions.policy import Policy
@@ -59,12 +60,21 @@ class RungSeen(Struct, frozen=True):
     fate: str
 
 
+class DueSeen(Struct, frozen=True):
+    """A product that is due by its customer's rhythm, the reason to offer it, and what became of it."""
+
+    sku: str
+    why: str
+    fate: str
+
+
 class Examination(Struct, frozen=True):
-    """A decision, the cross-sell candidates best first, and the rungs that were looked at."""
+    """A decision, the cross-sell candidates best first, the rungs that were looked at, and what is due again."""
 
     decision: Decision
     candidates: list[Candidate]
     rungs: list[RungSeen]
+    due: list[DueSeen] = []
 
 
 def examine(basket: Basket, views: Views, policy: Policy, now_ms: int, *, most: int = 50) -> Examination:
@@ -88,7 +98,7 @@ def examine(basket: Basket, views: Views, policy: Policy, now_ms: int, *, most: 
         )
         for (item, number, published), _ in zip(ranking.walk(0), range(most), strict=False)
     ]
-    return Examination(decision, candidates, _rungs(considered, fates))
+    return Examination(decision, candidates, _rungs(considered, fates), _due(considered, fates, views))
 
 
 def _voices(scored: Scored, candidate: int, views: Views) -> list[Voice]:
@@ -103,6 +113,18 @@ def _voices(scored: Scored, candidate: int, views: Views) -> list[Voice]:
 def _voice(row: NeighbourRow, weight: int, together: int, views: Views) -> Voice:
     sku = "" if row.item == NOBODY else views.skus[row.item]
     return Voice(sku, SOURCES[row.source], round(weight / FRACTION, 9), together, row.orders)
+
+
+def _due(considered: Considered, fates: dict[str, str], views: Views) -> list[DueSeen]:
+    """What is due, by SKU."""
+    rhythms = () if considered.shopper is None else considered.shopper.rhythms
+    at_ms = considered.at_ms
+    due = [
+        (views.skus[rhythm.item], why_again(rhythm, at_ms).text)
+        for rhythm in rhythms
+        if rhythm.is_due(at_ms, considered.policy)
+    ]
+    return [DueSeen(sku, why, fates.get(sku, NO_ROOM)) for sku, why in sorted(due)]
 
 
 def _rungs(considered: Considered, fates: dict[str, str]) -> list[RungSeen]:

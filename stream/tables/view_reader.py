@@ -133,7 +133,8 @@ class ViewReader:
         self._chosen_read_s = now_s
 
     async def _read(self, baskets: Sequence[Basket], now_s: float, *, keep_back: bool) -> Views:
-        await asyncio.gather(self._look_at_scorer(now_s), self._personal.look(now_s))
+        await self._look_at_scorer(now_s)
+        await self._personal.look(now_s)
         full = len(self._cache.skus) > MOST_CACHED or len(self._cache.lists) > MOST_LISTS
         if full or self._afresh or self._policy is not self._next_policy:
             self._cache, self._policy = self._empty_cache(), self._next_policy
@@ -158,10 +159,8 @@ class ViewReader:
         """What the baskets' customers bought, and the most ordered items: those that popularity speaks for."""
         cache, scorer, personal = self._cache, self._scorer, self._personal
         measured = self._chosen == scorer.name
-        bought, heads = await asyncio.gather(
-            personal.read_diaries(cache, baskets, scorer, self._number, now_s),
-            personal.read_heads(baskets, scorer, self._policy, measured, self._number),
-        )
+        bought = await personal.read_diaries(cache, baskets, scorer, self._number, now_s)
+        heads = await personal.read_heads(baskets, scorer, self._policy, measured, self._number)
         if len(bought) or len(heads.shop):
             await self._read_products(np.concatenate([bought, heads.items]))
         if len(heads.shop):

@@ -315,3 +315,16 @@ def test_what_goes_with_the_category_of_a_replaced_line_is_not_told_as_lost() ->
 
     assert offered(decision, "upsell") == ["b"]
     assert "mug" not in codes(decision)
+
+
+def test_examining_tells_what_is_due_and_what_became_of_it() -> None:
+    known = due(views(SHELVES, PAIRS), "filters", "tea", "coffee")
+
+    found = examine(basket("bread", "coffee", customer="ann"), known, Policy(), NOW_MS).due
+
+    assert [(each.sku, each.fate) for each in found] == [
+        ("coffee", "IN_CART"),
+        ("filters", "NO_ROOM"),
+        ("tea", "OFFERED"),
+    ]
+    assert found[1].why == "Bought 5 times, every 20 d, last 18 d ago"
