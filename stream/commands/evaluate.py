@@ -68,7 +68,10 @@ def evaluate_command(
         read = numbered(history.orders())
         progress.update(task, description="training baselines, then asking", total=len(read.orders))
         evaluation = evaluate(
-            read, lambda done: progress.update(task, completed=done), catalogue=history.catalogue
+            read,
+            lambda done: progress.update(task, completed=done),
+            catalogue=history.catalogue,
+            currency=history.currency,
         )
     if read.repeated:
         notes.print(f"{read.repeated:,} orders left out: their ids came before.")

@@ -13,6 +13,7 @@ import numpy.typing as npt
 from msgspec.structs import replace
 
 from stream.decisions.neighbours import NeighbourRow
+from stream.decisions.policy import Policy
 from stream.decisions.precision import supported
 from stream.decisions.scorers import Scorer, line_weights
 
@@ -60,6 +61,15 @@ def partner_counts(asked: Listed, partners: Listed, counts: Integers) -> Integer
     held, wanted = held[order], asked.lines * width + asked.items
     at = np.minimum(np.searchsorted(held, wanted), len(held) - 1)
     return np.where(held[at] == wanted, counts[order][at], NO_PARTNER)
+
+
+def with_baseline(
+    weights: Floats, now: Integers, line_orders: Integers, scorer: Scorer, policy: Policy
+) -> Floats:
+    """Fitted weights with the say that a scorer gives the baseline beside them; `now` is of `partner_counts`."""
+    if not scorer.beside:
+        return weights
+    return np.asarray(weights + scorer.beside * np.maximum(now, 0) / (line_orders + policy.prior_orders))
 
 
 def fitted_rows(

@@ -7,7 +7,7 @@ bytes: a batch only joins the bytes of its rows, and 50 partners take about 1.1 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Final
+from typing import Final, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -19,6 +19,7 @@ from stream.decisions.policy import Policy
 Integers = npt.NDArray[np.int64]
 Indices = npt.NDArray[np.int32]
 Floats = npt.NDArray[np.float64]
+Flags = npt.NDArray[np.bool_]
 
 FRACTION: Final = 2**30
 """A weight of 1: weights are whole numbers of this fraction, so that their sums do not depend on the order."""
@@ -72,6 +73,28 @@ class NeighbourRow(Struct, frozen=True, gc=False):
         return {item: weight / FRACTION for item, weight in zip(self.candidates(), weights, strict=True)}
 
 
+class Baseline(NamedTuple):
+    """Weights of the baseline score, which of them may be claimed, and which are at or over the support floor."""
+
+    weights: Floats
+    kept: Flags
+    supported: Flags
+
+
+def baseline_weights(
+    together: Integers, line_orders: Integers, partner_orders: Integers, total_orders: int, policy: Policy
+) -> Baseline:
+    """c_ij / (n_i + prior) / n_j ** exponent; claimed at or over the support floor where pairs met above chance."""
+    supported = together >= policy.min_together
+    # In floats: the products pass 2^63 for no shop on earth, but a wrapped integer would be silent.
+    above_chance = (
+        together.astype(np.float64) * total_orders > line_orders.astype(np.float64) * partner_orders
+    )
+    discount = np.maximum(partner_orders, 1) ** policy.popularity_exponent
+    weights = together / (line_orders + policy.prior_orders) / discount
+    return Baseline(weights, supported & above_chance, supported)
+
+
 def neighbour_rows(
     items: Sequence[int] | Indices,
     orders: Sequence[int] | Integers,
@@ -92,15 +115,8 @@ def neighbour_rows(
     dropped, the best of them remembered. `boosts` are factors on the weights, by place in `partners`.
     """
     own, ends = np.asarray(orders, np.int64), np.asarray(bounds, np.int64)
-    lengths = np.diff(ends)
-    row_of = np.repeat(np.arange(len(own)), lengths)
-    n_i = own[row_of]
-    supported = counts >= policy.min_together
-    # In floats: the products pass 2^63 for no shop on earth, but a wrapped integer would be silent.
-    above_chance = counts.astype(np.float64) * total_orders > n_i.astype(np.float64) * partner_orders
-    kept = supported & above_chance
-    discount = np.maximum(partner_orders, 1) ** policy.popularity_exponent
-    weights = counts / (n_i + policy.prior_orders) / discount
+    row_of = np.repeat(np.arange(len(own)), np.diff(ends))
+    weights, kept, supported = baseline_weights(counts, own[row_of], partner_orders, total_orders, policy)
     if boosts is not None:
         weights *= boosts
 

@@ -173,13 +173,17 @@ class Selection:
         self._rolling = RollingTally(scorers)
         self._measured = 0
         self.serving = first
+        self.chosen = False
+        """Whether enough orders were measured to say so."""
 
     def add(self, ranks: Integers) -> None:
         """Count one measured order."""
         self._rolling.add(ranks)
         self._measured += 1
         if self._measured % LOOK_EVERY == 0:
-            self.serving = serving(self._rolling.total(), self.serving)
+            total = self._rolling.total()
+            self.serving = serving(total, self.serving)
+            self.chosen = self.chosen or total.orders >= CHOSEN_FROM
 
     def total(self) -> Tally:
         """What the choice rests on."""

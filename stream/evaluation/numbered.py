@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import Final, NamedTuple
 
+from stream.codec import occurred_ms
 from stream.history.orders import Order
 
 NOBODY: Final = -1
@@ -13,11 +14,12 @@ NOBODY: Final = -1
 
 
 class NumberedOrder(NamedTuple):
-    """An order: `items` are its distinct SKUs by number, rising."""
+    """An order: `items` are its distinct SKUs by number, rising; `at_ms` is its time, milliseconds since 1970."""
 
     order_id: str
     customer: int
     items: tuple[int, ...]
+    at_ms: int
 
 
 class NumberedHistory(NamedTuple):
@@ -48,7 +50,7 @@ def numbered(orders: Iterable[Order]) -> NumberedHistory:
         customer = NOBODY
         if order.customer_id is not None:
             customer = customers.setdefault(order.customer_id, len(customers))
-        read.append((order.at, NumberedOrder(order.order_id, customer, items)))
+        read.append((order.at, NumberedOrder(order.order_id, customer, items, occurred_ms(order.at))))
     names = sorted(skus)
     number_of = {skus[name]: number for number, name in enumerate(names)}
     read.sort(key=lambda entry: entry[0])

@@ -52,10 +52,10 @@ class PairCounts:
         return self._pairs.square(items)
 
     def heads(self, most: int) -> Integers:
-        """The most ordered items, then by number."""
+        """The most ordered items, of those with equal orders the smaller id first."""
         orders = self.orders
         candidates = np.flatnonzero(orders)
         if len(candidates) > most:
             floor = np.partition(orders, len(orders) - most)[len(orders) - most]
             candidates = np.flatnonzero(orders >= floor)
-        return candidates[np.argsort(-orders[candidates], kind="stable")][:most]
+        return candidates[np.lexsort((self._id_rank[candidates], -orders[candidates]))][:most]

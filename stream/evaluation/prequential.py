@@ -6,24 +6,28 @@ teaching, too, over as many of the last orders as it remembers.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from types import MappingProxyType
+from collections.abc import Callable, Sequence
 from typing import Final, NamedTuple
 
+import numpy as np
+
+from stream.decisions.habits import Habits, habits_of
 from stream.decisions.hide_one import hidden_sku, is_sampled
 from stream.decisions.policy import Policy
 from stream.decisions.scorers import SERVED, Scorer
-from stream.decisions.selection import BLOCK_ORDERS, KEPT_BLOCKS, Selection
+from stream.decisions.selection import BLOCK_ORDERS, KEPT_BLOCKS, MISSED, Selection
+from stream.decisions.window import DAY_MS
+from stream.evaluation.deciding import Decider
 from stream.evaluation.figures import HEADS, Figures
 from stream.evaluation.numbered import NOBODY, NumberedHistory, NumberedOrder
 from stream.evaluation.pair_counts import PairCounts
-from stream.evaluation.ranking import Ranker
+from stream.evaluation.ranking import NONE, Ranker
+from stream.history.catalogue import CatalogItem
+from stream.history.datasets import DEFAULT_CURRENCY
 from stream.services.partition_tally import ONE_IN
 
 TAUGHT: Final = 0.8
 """Share of the orders that only teach."""
-
-_STRANGER: Mapping[int, int] = MappingProxyType({})
 
 
 class Question(NamedTuple):
@@ -35,21 +39,41 @@ class Question(NamedTuple):
 
 
 class Prequential:
-    """Feeds a history to the counts and the grid, and gathers figures from the point where teaching ends."""
+    """Feeds a history to the counts and the grid, and gathers figures from the point where teaching ends.
 
-    def __init__(self, history: NumberedHistory, grid: Sequence[Scorer], policy: Policy) -> None:
+    What is served is what the decision core decides, by the scorer that was selected when the order came; what the
+    catalogue changes about it (an upsell takes a line's place, of a range one is offered, of a category three) is told
+    apart, since an order that is asked about says nothing of higher rungs. Which orders
+    the selection is made from, and when, are the rules of workers; how many a second is not limited here.
+    """
+
+    def __init__(
+        self,
+        history: NumberedHistory,
+        grid: Sequence[Scorer],
+        policy: Policy,
+        catalogue: Sequence[CatalogItem] = (),
+        currency: str = DEFAULT_CURRENCY,
+    ) -> None:
         self._history, self._grid = history, grid
         self.counts = PairCounts(history.skus)
         self.ranker = Ranker(self.counts, grid, policy)
         self.selection = Selection(len(grid), grid.index(SERVED) if SERVED in grid else 0)
         self.figures = {scorer.name: Figures(len(history.skus)) for scorer in grid}
+        made = (self.counts, self.ranker.neighbourhoods, history.skus, policy)
         self.served = Figures(len(history.skus))
-        self._bought: dict[int, dict[int, int]] = {}
+        self.offered = Figures(len(history.skus)) if catalogue else None
+        """As `served`, under the rules of the catalogue: its ladders, ranges and categories."""
+        self._deciders = [(self.served, Decider(*made, (), currency))]
+        if self.offered is not None:
+            self._deciders.append((self.offered, Decider(*made, catalogue, currency)))
+        self._diaries: dict[int, tuple[list[int], list[int]]] = {}
 
     def run(self, on_question: Callable[[Question], None], on_progress: Callable[[int], None]) -> None:
         """Ask and count every order. `on_question` sees what was asked after teaching ended."""
         orders = self._history.orders
         taught = int(len(orders) * TAUGHT)
+        # What was measured before would be forgotten by the time it counts.
         measured_from = taught - ONE_IN * BLOCK_ORDERS * KEPT_BLOCKS
         for at, order in enumerate(orders):
             if at >= taught:
@@ -70,28 +94,37 @@ class Prequential:
 
     def _measure(self, order: NumberedOrder) -> None:
         if (question := self._ask(order)) is not None:
-            ranked = self.ranker.rank(question.lines, self._bought_by(order))
+            ranked = self.ranker.rank(question.lines, self._habits(order))
             self.selection.add(ranked.ranks(question.hidden))
 
     def _evaluate(self, order: NumberedOrder, on_question: Callable[[Question], None]) -> None:
         if (question := self._ask(order)) is None:
             return
-        ranked = self.ranker.rank(question.lines, self._bought_by(order))
-        ranks, offers = ranked.ranks(question.hidden), ranked.offers()
+        habits = self._habits(order)
+        ranked = self.ranker.rank(question.lines, habits)
+        ranks, first = ranked.ranks(question.hidden), ranked.offers()
         for which, scorer in enumerate(self._grid):
-            self.figures[scorer.name].add(int(ranks[which]), offers[which], question.heads)
-        serving = self.selection.serving
-        self.served.add(int(ranks[serving]), offers[serving], question.heads)
+            self.figures[scorer.name].add(int(ranks[which]), first[which], question.heads)
+        scorer = self._grid[self.selection.serving]
+        for figures, decider in self._deciders:
+            offers = decider.offers(
+                question.lines, scorer, habits, order.at_ms, measured=self.selection.chosen
+            )
+            rank = offers.index(question.hidden) if question.hidden in offers else MISSED
+            known = [item if item < len(self._history.skus) else NONE for item in offers]
+            figures.add(rank, np.array(known, np.int64), question.heads)
         if is_sampled(order.order_id, ONE_IN):
             self.selection.add(ranks)
         on_question(question)
 
-    def _bought_by(self, order: NumberedOrder) -> Mapping[int, int]:
-        return self._bought.get(order.customer, _STRANGER)
+    def _habits(self, order: NumberedOrder) -> Habits | None:
+        if order.customer not in self._diaries:
+            return None
+        return habits_of(*self._diaries[order.customer], DAY_MS)
 
     def _count(self, order: NumberedOrder) -> None:
         self.counts.add(order.items)
         if order.customer != NOBODY:
-            bought = self._bought.setdefault(order.customer, {})
-            for item in order.items:
-                bought[item] = bought.get(item, 0) + 1
+            items, panes = self._diaries.setdefault(order.customer, ([], []))
+            items += order.items
+            panes += [order.at_ms // DAY_MS] * len(order.items)

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Final, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
+from stream.decisions.fitted_rows import with_baseline
+from stream.decisions.habits import Habits
+from stream.decisions.neighbours import baseline_weights
 from stream.decisions.policy import Policy
+from stream.decisions.popularity import may_speak
+from stream.decisions.precision import supported
 from stream.decisions.scorers import (
     BASELINE,
     FITS,
@@ -17,56 +22,51 @@ from stream.decisions.scorers import (
     line_weights,
     own_weights,
     popular_weights,
+    whole,
 )
 from stream.decisions.selection import MISSED, TOP
 from stream.evaluation.neighbourhoods import Neighbourhoods
 from stream.evaluation.pair_counts import PairCounts
+from stream.evaluation.said import Said, said_by
 
 Integers = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
-
-MOST_POPULAR: Final = 100
-"""Most ordered items that are candidates of every basket: more than a basket that is asked about has lines."""
 
 NONE: Final = -1
 """In the place of an offer there is none for."""
 
 
 class Ranked(NamedTuple):
-    """Candidates by number, rising, and the score each scorer gives them in whole numbers; -inf for a line."""
+    """Candidates by number, rising, and the score each scorer gives them in whole numbers; -inf for a line.
+
+    `together` are the orders that speak for them, by scorer: of two with one score the more often met stands first.
+    """
 
     items: Integers
     scores: Floats
+    together: Integers
 
     def ranks(self, item: int) -> Integers:
         """The place of an item in each scorer's ranking, from 0; MISSED where it would not be offered.
 
-        Equal scores rank by SKU. A score of 0 or below is no offer.
+        As in the decision core: equal scores rank by the orders that speak for them, then by SKU, and a score of 0 or
+        below is no offer.
         """
         at = int(self.items.searchsorted(item))
         if at == len(self.items) or self.items[at] != item:
             return np.full(len(self.scores), MISSED, np.int64)
-        own = self.scores[:, at, None]
-        above = (self.scores > own).sum(axis=1) + (self.scores[:, :at] == own).sum(axis=1)
+        own, met = self.scores[:, at, None], self.together[:, at, None]
+        before = (self.together > met) | ((self.together == met) & (np.arange(len(self.items)) < at))
+        above = ((self.scores > own) | ((self.scores == own) & before)).sum(axis=1)
         return np.where(own[:, 0] > 0, above, MISSED)
 
     def offers(self) -> Integers:
         """The first items of each scorer's ranking, NONE where there are fewer."""
         offers = np.full((len(self.scores), TOP), NONE, np.int64)
-        best = np.argsort(-self.scores, axis=1, kind="stable")[:, :TOP]
+        best = np.lexsort((-self.together, -self.scores), axis=1)[:, :TOP]
         offered = np.take_along_axis(self.scores, best, axis=1) > 0
         offers[:, : best.shape[1]] = np.where(offered, self.items[best], NONE)
         return offers
-
-
-class Said(NamedTuple):
-    """What the lines of a basket say: partners with c_ij and baseline weights, and neighbours with fitted weights."""
-
-    partners: Integers
-    together: Integers
-    baseline: Floats
-    neighbours: Integers
-    fits: dict[str, Floats]
 
 
 class Ranker:
@@ -74,37 +74,22 @@ class Ranker:
 
     def __init__(self, counts: PairCounts, grid: Sequence[Scorer], policy: Policy) -> None:
         self._counts = counts
-        self._grid = GridRanker(grid, policy.min_together)
-        self.neighbourhoods = Neighbourhoods(counts, policy)
+        self._grid = GridRanker(grid, policy)
+        self.neighbourhoods = Neighbourhoods(counts)
 
-    def rank(self, lines: Sequence[int], bought: Mapping[int, float]) -> Ranked:
-        """Candidates of a basket with these lines, of a customer who bought items so often before."""
-        heads = self._counts.heads(MOST_POPULAR)
-        said = self._said(lines, heads)
-        return self._grid.rank(lines, said, heads, bought, self._counts.orders, self._counts.total)
-
-    def _said(self, lines: Sequence[int], heads: Integers) -> Said:
-        """What all lines say, line after line."""
-        none, nothing = np.zeros(0, np.int64), np.zeros(0)
-        partners = [self.neighbourhoods.partners(line) for line in lines]
-        fitted = self.neighbourhoods.fitted(lines, heads.tolist())
-        return Said(
-            partners=np.concatenate([none, *(row.items for row in partners)]),
-            together=np.concatenate([none, *(row.together for row in partners)]),
-            baseline=np.concatenate([nothing, *(row.weights for row in partners)]),
-            neighbours=np.concatenate([none, *(row.items for row in fitted)]),
-            fits={
-                name: np.concatenate([nothing, *(row.weights[which] for row in fitted)])
-                for which, name in enumerate(FITS)
-            },
-        )
+    def rank(self, lines: Sequence[int], habits: Habits | None) -> Ranked:
+        """Candidates of a basket with these lines, of a customer with these habits."""
+        counts = self._counts
+        heads = np.array(self.neighbourhoods.heads(), np.int64)
+        said = said_by(self.neighbourhoods.said(lines))
+        return self._grid.rank(lines, said, heads, habits, counts.orders, counts.total)
 
 
 class GridRanker:
-    """Adds up what is said of each candidate, by every scorer of a grid."""
+    """Adds up what is said of each candidate, by every scorer of a grid, under the rules of the decision core."""
 
-    def __init__(self, grid: Sequence[Scorer], min_together: int) -> None:
-        self._grid, self._floor = grid, min_together
+    def __init__(self, grid: Sequence[Scorer], policy: Policy) -> None:
+        self._grid, self._policy = grid, policy
         self._column = np.zeros(0, np.int64)
         self._is_candidate = np.zeros(0, np.bool_)
 
@@ -113,51 +98,73 @@ class GridRanker:
         lines: Sequence[int],
         said: Said,
         heads: Integers,
-        bought: Mapping[int, float],
+        habits: Habits | None,
         orders_of: Integers,
         total: int,
     ) -> Ranked:
-        """Candidates of a basket, the orders that hold each item (by number) and all orders at hand.
-
-        What fewer than `min_together` orders held with the lines, all of them taken together, is not spoken for.
-        """
+        """Candidates of a basket, with the orders that hold each item (by number) and all orders at hand."""
         if len(orders_of) > len(self._column):
             self._column = np.zeros(len(orders_of), np.int64)
             self._is_candidate = np.zeros(len(orders_of), np.bool_)
-        own = np.fromiter(bought.keys(), np.int64, len(bought))
-        times = np.fromiter(bought.values(), np.float64, len(bought))
+        own = np.zeros(0, np.int64) if habits is None else habits.items
         items = self._number([said.partners, said.neighbours, heads, own])
-        orders = orders_of[items]
         at_heads, at_own = self._column[heads], self._column[own]
-        scores = self._line_scores(said, orders)
-        together = np.bincount(self._column[said.partners], said.together, len(items))
-        unmet = together < self._floor
-        scores[:, unmet] = np.minimum(scores[:, unmet], 0.0)
+        scores, together = self._spoken(said, orders_of, total, len(items))
         for which, scorer in enumerate(self._grid):
             # Sums of whole numbers: exact in floats, whatever the order.
-            scores[which, at_heads] += popular_weights(scorer, orders[at_heads], total)
-            if scorer.own:
-                scores[which, at_own] += own_weights(scorer, times, total)
+            if may_speak(scorer, self._policy, measured=True):
+                scores[which, at_heads] += popular_weights(scorer, orders_of[heads], total)
+                together[which, at_heads] += orders_of[heads]
+            if scorer.own and habits is not None:
+                scores[which, at_own] += own_weights(scorer, habits.frequency, total)
+                together[which, at_own] += habits.times
         scores[:, self._column[[line for line in lines if self._is_candidate[line]]]] = -np.inf
         self._is_candidate[items] = False
-        return Ranked(items, scores)
+        return Ranked(items, scores, together)
 
-    def _line_scores(self, said: Said, orders: Integers) -> Floats:
-        """The sums of what the lines say, by every scorer; scorers that weigh the same share them."""
-        at = {BASELINE: self._column[said.partners], **dict.fromkeys(FITS, self._column[said.neighbours])}
-        scores = np.zeros((len(self._grid), len(orders)))
-        sums: dict[tuple[str, float, float], Floats] = {}
+    def _spoken(self, said: Said, orders_of: Integers, total: int, size: int) -> tuple[Floats, Integers]:
+        """What the lines say of each candidate, by every scorer: sums of weights, and of orders that held both."""
+        scores = np.zeros((len(self._grid), size))
+        together = np.zeros((len(self._grid), size), np.int64)
+        base = baseline_weights(
+            said.together, said.line_orders, orders_of[said.partners], total, self._policy
+        )
         for which, scorer in enumerate(self._grid):
-            for name, say in ((scorer.weights, 1.0), (BASELINE, scorer.beside)):
-                if name == NOTHING or not say:
-                    continue
-                key = name, scorer.exponent, say
-                if key not in sums:
-                    weights = say * (said.baseline if name == BASELINE else said.fits[name])
-                    whole = line_weights(scorer, weights, orders[at[name]])
-                    sums[key] = np.bincount(at[name], whole, len(orders)).astype(np.float64, copy=False)
-                scores[which] += sums[key]
-        return scores
+            if scorer.weights == NOTHING:
+                continue
+            speaks = base.kept if scorer.weights == BASELINE else base.kept & said.unfitted
+            self._add(
+                scores[which],
+                together[which],
+                said.partners[speaks],
+                whole(base.weights[speaks]),
+                said.together[speaks],
+            )
+            if scorer.weights in FITS:
+                claimed = supported(
+                    with_baseline(
+                        said.fits[scorer.weights],
+                        said.now,
+                        said.fit_orders,
+                        scorer,
+                        self._policy,
+                    ),
+                    said.met,
+                    self._policy.min_together,
+                )
+                weights = line_weights(scorer, claimed, orders_of[said.neighbours])
+                held = weights != 0
+                self._add(
+                    scores[which], together[which], said.neighbours[held], weights[held], said.met[held]
+                )
+        return scores, together
+
+    def _add(
+        self, scores: Floats, together: Integers, items: Integers, weights: Integers, met: Integers
+    ) -> None:
+        columns = self._column[items]
+        scores += np.bincount(columns, weights, len(scores))
+        together += np.bincount(columns, met, len(scores)).astype(np.int64)
 
     def _number(self, parts: Sequence[Integers]) -> Integers:
         """All items of the parts, each once and rising; `_column` then has the place of each."""

@@ -18,9 +18,13 @@ from stream.evaluation.numbered import NumberedHistory, NumberedOrder
 from stream.evaluation.prequential import TAUGHT, Prequential, Question
 from stream.evaluation.upsell_figures import forecast_moves, upsell_report
 from stream.history.catalogue import CatalogItem
+from stream.history.datasets import DEFAULT_CURRENCY
 
 ENGINE = "basketstream"
-"""The row of what the engine itself would have served: the scorer that was selected when each order came."""
+"""The row of what the engine itself would have offered: decided by the scorer selected when each order came."""
+
+OFFERED = "basketstream, with catalogue"
+"""The row of the same under the catalogue's rules: an upsell first, of a range one product, of a category three."""
 
 FEWEST_ORDERS = 50
 """Orders below which figures would mean nothing."""
@@ -53,6 +57,7 @@ def evaluate(
     catalogue: Sequence[CatalogItem] = (),
     grid: Sequence[Scorer] = GRID,
     policy: Policy | None = None,
+    currency: str = DEFAULT_CURRENCY,
 ) -> Evaluation:
     """Evaluate a history. `events_per_s` is of asking and counting alone. Raises OperatorError if it is too short."""
     if len(history.orders) < FEWEST_ORDERS:
@@ -71,7 +76,7 @@ def evaluate(
             comparison.ask(question)
         beside += time.perf_counter() - start
 
-    engine = Prequential(history, grid, policy or Policy())
+    engine = Prequential(history, grid, policy or Policy(), catalogue, currency)
     start = time.perf_counter()
     engine.run(on_question, on_progress)
     elapsed = time.perf_counter() - start - beside
@@ -85,6 +90,7 @@ def evaluate(
         evaluated=len(engine.served.hits),
         figures={
             ENGINE: engine.served,
+            **({} if engine.offered is None else {OFFERED: engine.offered}),
             **engine.figures,
             **{name: comparison.figures for name, comparison in compared.items()},
         },

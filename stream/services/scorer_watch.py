@@ -14,9 +14,10 @@ import numpy as np
 
 from stream.decisions.model import Basket
 from stream.decisions.policy import Policy
-from stream.decisions.scorers import FITS, GRID, SERVED
+from stream.decisions.scorers import GRID, SERVED
 from stream.decisions.selection import CHOSEN_FROM, LOOK_EVERY, lead_over_the_rest, serving
-from stream.evaluation.ranking import GridRanker, Integers, Said
+from stream.evaluation.ranking import GridRanker, Integers
+from stream.evaluation.said import LineFit, SaidLine, said_by
 from stream.events import Line, OrderPlaced
 from stream.ops.tally import Tally
 from stream.services.neighbour_fitter import HEADS_KEPT
@@ -33,15 +34,13 @@ NAMES: Final = [scorer.name for scorer in GRID]
 FIRST: Final = GRID.index(SERVED)
 """The scorer that serves until enough orders were measured."""
 
-_NONE: Integers = np.zeros(0, np.int64)
-
 
 class ScorerWatch:
     """Measures a sample of the orders of this worker's partitions, and chooses the scorer that serves."""
 
     def __init__(self, tables: Tables, views: ViewReader, policy: Policy, tally: Tally) -> None:
-        self._tables, self._views, self._policy, self._tally = tables, views, policy, tally
-        self._ranker = GridRanker(GRID, policy.min_together)
+        self._tables, self._views, self._tally = tables, views, tally
+        self._ranker = GridRanker(GRID, policy)
         self._partitions: dict[str, tuple[int, PartitionTally]] = {}
         self._heads: list[str] = []
         self._head_idents: list[bytes] = []
@@ -97,43 +96,16 @@ class ScorerWatch:
         [target] = cache.number([hidden])
         orders = cache.order_counts.copy()
         orders[heads] = self._head_orders
+        diary = None if order.customer_id is None else cache.diaries.get(order.customer_id)
         ranked = self._ranker.rank(
             lines,
-            self._said(cache, lines),
+            said_by([_said(cache, line) for line in lines]),
             np.array(heads, np.int64),
-            _bought(cache, order.customer_id),
+            None if diary is None else diary.habits,
             orders,
             cache.total_orders,
         )
         return ranked.ranks(target)
-
-    def _said(self, cache: ViewCache, lines: Sequence[int]) -> Said:
-        """What the lines say; the baseline speaks for a line until its first fit."""
-        lists = [cache.lists[line] for line in lines]
-        prior = self._policy.prior_orders
-        baseline = [kept.counts / (kept.orders + prior) for kept in lists]
-        fitted = [cache.fits.get(line) for line in lines]
-        neighbours = [
-            kept.partners if fit is None else fit.items for kept, fit in zip(lists, fitted, strict=True)
-        ]
-        return Said(
-            partners=np.concatenate([_NONE, *(kept.partners for kept in lists)]),
-            together=np.concatenate([_NONE, *(kept.counts for kept in lists)]),
-            baseline=np.concatenate([np.zeros(0), *baseline]),
-            neighbours=np.concatenate([_NONE, *neighbours]),
-            fits={
-                name: np.concatenate(
-                    [
-                        np.zeros(0),
-                        *(
-                            own if fit is None else fit.weights[which]
-                            for own, fit in zip(baseline, fitted, strict=True)
-                        ),
-                    ]
-                )
-                for which, name in enumerate(FITS)
-            },
-        )
 
     async def _look_at_heads(self, now_s: float) -> None:
         counted = await self._tables.fitted.heads_counted()
@@ -148,12 +120,10 @@ class ScorerWatch:
             self._head_orders_read_s = now_s
 
 
-def _bought(cache: ViewCache, customer: str | None) -> dict[int, float]:
-    """How often the customer bought what, as the own row of a basket has it."""
-    if customer is None or customer not in cache.diaries:
-        return {}
-    habits = cache.diaries[customer].habits
-    return dict(zip(habits.items.tolist(), habits.frequency.tolist(), strict=True))
+def _said(cache: ViewCache, line: int) -> SaidLine:
+    kept, fit = cache.lists[line], cache.fits.get(line)
+    held = None if fit is None else LineFit(fit.items, fit.together, fit.weights)
+    return SaidLine(kept.orders, kept.partners, kept.counts, held)
 
 
 def _basket(order: OrderPlaced) -> Basket:

@@ -14,6 +14,7 @@ from stream.decisions.fitted_rows import (
     Listed,
     fitted_rows,
     partner_counts,
+    with_baseline,
 )
 from stream.decisions.policy import Policy
 from stream.decisions.precision import is_stale
@@ -100,14 +101,12 @@ class FitReader:
         items, partners = _listed([fit.items for fit in fits]), _listed([kept.partners for kept in lists])
         now = partner_counts(items, partners, np.concatenate([kept.counts for kept in lists]))
         weights = np.concatenate([fit.weights[which] for fit in fits])
-        if self._scorer.beside:
-            orders = np.array([kept.orders for kept in lists], np.int64)[items.lines]
-            weights = weights + self._scorer.beside * np.maximum(now, 0) / (orders + policy.prior_orders)
+        orders = np.array([kept.orders for kept in lists], np.int64)[items.lines]
         return FittedWeights(
             bounds=np.cumsum([0, *(len(fit.items) for fit in fits)]),
             items=items.items,
             together=np.where(now == NO_PARTNER, np.concatenate([fit.together for fit in fits]), now),
-            weights=weights,
+            weights=with_baseline(weights, now, orders, self._scorer, policy),
             orders=cache.order_counts[items.items],
         )
 

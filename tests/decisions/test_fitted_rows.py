@@ -9,8 +9,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from stream.decisions import fitted_rows as module
-from stream.decisions.fitted_rows import FittedWeights, Listed, fitted_rows, partner_counts
+from stream.decisions.fitted_rows import (
+    NO_PARTNER,
+    FittedWeights,
+    Listed,
+    fitted_rows,
+    partner_counts,
+    with_baseline,
+)
 from stream.decisions.neighbours import FRACTION, NeighbourRow, Refused
+from stream.decisions.policy import Policy
 from stream.decisions.scorers import SERVED, Scorer
 
 PLAIN = Scorer("plain", SERVED.weights)
@@ -116,3 +124,11 @@ def test_counts_are_those_of_the_line_and_of_no_other(lists: list[tuple[list[int
     )
 
     assert found.tolist() == [held.get(item, -1) for asked, held in lists for item in asked]
+
+
+def test_a_scorer_may_give_the_baseline_a_say_beside_the_fit_for_partners_alone() -> None:
+    weights, now, orders = np.array([0.5, 0.25]), np.array([8, NO_PARTNER]), np.array([10, 10])
+    alone, beside = Scorer("alone", "precision-20"), Scorer("beside", "precision-20", beside=0.5)
+
+    assert with_baseline(weights, now, orders, alone, Policy()) is weights
+    assert with_baseline(weights, now, orders, beside, Policy()).tolist() == [0.5 + 0.5 * 8 / 40, 0.25]

@@ -83,11 +83,12 @@ def test_an_item_that_was_never_ordered_has_no_partners(form: Callable[[int], Pa
     assert pairs.square([2]).tolist() == [[0]]
 
 
-def test_heads_are_the_most_ordered_then_by_name() -> None:
+def test_heads_are_the_most_ordered_then_by_id() -> None:
     counts = PairCounts(["a", "b", "c", "d"])
     for items in ([0, 2], [2], [1]):
         counts.add(items)
 
+    assert sku_id("a") < sku_id("b")
     assert counts.heads(10).tolist() == [2, 0, 1]
     assert counts.heads(2).tolist() == [2, 0]
     assert neighbourhood(2, [], counts.heads(2).tolist()) == [2, 0]

@@ -1,0 +1,189 @@
+"""What the engine would offer: the decision core, on views made from counts in memory.
+
+The views are those a worker reads from the tables, by the same rules; a test compares the two.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+
+import numpy as np
+from msgspec.structs import replace
+
+from stream.decisions.assortment import Assortment
+from stream.decisions.candidates import rungs_above
+from stream.decisions.complements import Complements
+from stream.decisions.decide import decide_batch
+from stream.decisions.fitted_rows import FittedWeights, fitted_rows, with_baseline
+from stream.decisions.habits import Habits, own_rows
+from stream.decisions.ladder import Ladder, build_ladder
+from stream.decisions.model import Basket, Product, product_of
+from stream.decisions.neighbours import NeighbourRow, neighbour_rows
+from stream.decisions.policy import Policy
+from stream.decisions.popularity import may_speak, popular_row
+from stream.decisions.scorers import FITS, Scorer
+from stream.decisions.selection import TOP
+from stream.decisions.views import LineView, Shopper, Views, line_view
+from stream.evaluation.neighbourhoods import Neighbourhoods
+from stream.evaluation.pair_counts import PairCounts
+from stream.evaluation.said import SaidLine, said_by
+from stream.events import Line, Offer
+from stream.history.catalogue import CatalogItem
+from stream.history.events import product_event
+
+CHANNEL, TIER, CUSTOMER = "web", "none", "customer"
+LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+class Decider:
+    """Decides baskets of SKUs that are numbered in the order of their names."""
+
+    def __init__(
+        self,
+        counts: PairCounts,
+        neighbourhoods: Neighbourhoods,
+        skus: Sequence[str],
+        policy: Policy,
+        catalogue: Sequence[CatalogItem],
+        currency: str,
+    ) -> None:
+        self._counts, self._neighbourhoods, self._policy = counts, neighbourhoods, policy
+        self._currency, self._complements = currency, Complements(policy)
+        products = {item.sku: product_of(product_event(item, currency, LONG_AGO)) for item in catalogue}
+        self._skus = [*skus, *sorted(products.keys() - set(skus))]
+        self._index = {sku: item for item, sku in enumerate(self._skus)}
+        self._ordered = len(skus)
+        self._goods = Assortment()
+        for sku in self._skus:
+            self._goods.add(products.get(sku))
+        self._ladders = _ladders(list(products.values()), policy)
+
+    def offers(
+        self,
+        lines: Sequence[int],
+        scorer: Scorer,
+        habits: Habits | None,
+        at_ms: int,
+        *,
+        measured: bool,
+        most: int = TOP,
+    ) -> list[int]:
+        """What a worker would offer beside these lines, best first, by number of the SKU.
+
+        What is only in the catalogue counts as an offer, too: numbers go on behind those of the SKUs that are ordered.
+        """
+        offers = self.decide(lines, scorer, habits, at_ms, measured=measured, most=most)
+        return [self._index[offer.sku] for offer in offers]
+
+    def decide(
+        self,
+        lines: Sequence[int],
+        scorer: Scorer,
+        habits: Habits | None,
+        at_ms: int,
+        *,
+        measured: bool,
+        most: int = TOP,
+    ) -> list[Offer]:
+        """The offers of the decision core; a customer with these habits asks for so many."""
+        basket = Basket(
+            suggestion_id="",
+            basket_id="",
+            channel=CHANNEL,
+            currency=self._currency,
+            lines=[Line(self._skus[line], 1, self._price(line)) for line in lines],
+            tier=TIER,
+            max_offers=most,
+            at_ms=at_ms,
+            customer=None if habits is None else CUSTOMER,
+        )
+        views = self._views(lines, scorer, habits, measured)
+        return decide_batch([basket], views, self._policy, at_ms)[0].offers
+
+    def _price(self, item: int) -> int:
+        product = self._goods.products[item]
+        return 0 if product is None else product.price or 0
+
+    def _views(self, lines: Sequence[int], scorer: Scorer, habits: Habits | None, measured: bool) -> Views:
+        products, counts = self._goods.products, self._counts
+        ranged = [p for line in lines if (p := products[line]) is not None and p.range_id is not None]
+        rungs = [self._index[sku] for sku in rungs_above(ranged, self._ladders)]
+        heads = np.array(self._neighbourhoods.heads(), np.int64)
+        popular = {}
+        if len(heads) and may_speak(scorer, self._policy, measured):
+            popular[CHANNEL, TIER] = popular_row(scorer, heads, counts.orders[heads], counts.total)
+        shoppers = {}
+        if habits is not None:
+            own = own_rows(scorer, [habits], counts.total)[0] if scorer.own else None
+            shoppers[CUSTOMER] = Shopper(own, habits.rhythms)
+        return Views(
+            lines=self._line_views(list(dict.fromkeys([*lines, *rungs])), scorer),
+            skus=self._skus,
+            assortment=self._goods,
+            ladders=self._ladders,
+            shoppers=shoppers,
+            popular=popular,
+            policy=self._policy,
+            scorer=scorer.name,
+        )
+
+    def _line_views(self, lines: Sequence[int], scorer: Scorer) -> dict[str, LineView]:
+        ordered = [line for line in lines if line < self._ordered]
+        learned = dict(zip(ordered, self._learned(ordered, scorer), strict=True))
+        views = {}
+        for line in lines:
+            sku, product = self._skus[line], self._goods.products[line]
+            named = self._complements.row(sku, product, self._index, self._boost)
+            views[sku] = line_view(line, learned.get(line), named, product)
+        return views
+
+    def _boost(self, item: int) -> float:
+        product = self._goods.products[item]
+        return self._policy.boost(self._skus[item], () if product is None else product.category)
+
+    def _learned(self, lines: Sequence[int], scorer: Scorer) -> list[NeighbourRow]:
+        """The rows of what these lines were bought with, by a scorer."""
+        said, counts, policy = self._neighbourhoods.said(lines), self._counts, self._policy
+        none = np.zeros(0, np.int64)
+        partners = np.concatenate([none, *(each.partners for each in said)])
+        rows = neighbour_rows(
+            lines,
+            [each.orders for each in said],
+            np.cumsum([0, *(len(each.partners) for each in said)]),
+            partners.astype(np.int32),
+            np.concatenate([none, *(each.together for each in said)]),
+            counts.orders[partners],
+            counts.total,
+            policy,
+        )
+        if not scorer.claims_association:
+            return [replace(row, keys=b"", values=b"") for row in rows]
+        return self._by_fits(rows, said, scorer) if scorer.weights in FITS else rows
+
+    def _by_fits(
+        self, rows: Sequence[NeighbourRow], lines: Sequence[SaidLine], scorer: Scorer
+    ) -> list[NeighbourRow]:
+        """The rows by the fits of the lines that have one."""
+        fitted = [
+            (row, line, line.fit) for row, line in zip(rows, lines, strict=True) if line.fit is not None
+        ]
+        said = said_by([line for _, line, _ in fitted])
+        weights = FittedWeights(
+            bounds=np.cumsum([0, *(len(fit.items) for *_, fit in fitted)]),
+            items=said.neighbours,
+            together=said.met,
+            weights=with_baseline(said.fits[scorer.weights], said.now, said.fit_orders, scorer, self._policy),
+            orders=self._counts.orders[said.neighbours],
+        )
+        made = fitted_rows([row for row, *_ in fitted], weights, scorer, self._policy.min_together)
+        of_item = {row.item: row for row in made}
+        return [of_item.get(row.item, row) for row in rows]
+
+
+def _ladders(products: Sequence[Product], policy: Policy) -> dict[str, Ladder]:
+    members: dict[str, list[Product]] = {}
+    for product in products:
+        if product.range_id is not None:
+            members.setdefault(product.range_id, []).append(product)
+    return {name: build_ladder(tuple(held), policy) for name, held in members.items()}
