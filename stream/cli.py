@@ -13,6 +13,7 @@ from rich.console import Console
 
 from stream import __version__
 from stream.commands import (
+    acceptance,
     dead_letters,
     demo,
     doctor,
@@ -40,6 +41,7 @@ app.command()(demo.demo)
 app.command()(worker.worker)
 app.command()(replay.replay)
 app.command()(scorers.scorers)
+app.command()(acceptance.acceptance)
 app.command("evaluate")(evaluate.evaluate_command)
 app.command()(doctor.doctor)
 app.command()(explain.explain)

@@ -270,7 +270,9 @@ class Rung(Struct, frozen=True, gc=False):
 class Offer(Struct, frozen=True, gc=False, omit_defaults=True):
     """One product to add (`cross_sell`) or to take instead of a line (`upsell`, see `replaces_sku`).
 
-    `token` says what the offer is counted under; feedback sends it back.
+    `token` says what the offer is counted under; feedback sends it back. `expected_value` is the chance that it is
+    taken times what it then brings (margin where costs are known, else money), in minor units; not there before
+    any offer of the kind was seen to be taken or left.
     """
 
     offer_id: Id
@@ -284,6 +286,7 @@ class Offer(Struct, frozen=True, gc=False, omit_defaults=True):
     price_step: int | None = None
     ladder: list[Rung] = []
     token: str | None = None
+    expected_value: int | None = None
 
 
 class Suppressed(Struct, frozen=True, gc=False):

@@ -11,10 +11,10 @@ a range, or a step within it, differs from the others: what people climb by them
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import Final, NamedTuple
 
-from stream.decisions.attribution import UPSELL, Place
+from stream.decisions.attribution import UPSELL, Place, climb_band
 
 LEAN: Final = 10.0
 """Trials after which a place speaks for itself as much as what it leans on does."""
@@ -68,13 +68,16 @@ def leaning(counts: Counts, on: float, weight: float = LEAN) -> float:
 class Acceptance:
     """Everything that was counted, summed for every breadth that is leaned on. The same for the same counts."""
 
-    def __init__(self, counts: Mapping[Place, Counts] | Iterable[tuple[Place, Counts]] = ()) -> None:
+    def __init__(self, counts: Iterable[tuple[Place, Counts]] = ()) -> None:
         self._sums: dict[tuple[str, ...], Counts] = {}
-        pairs = counts.items() if isinstance(counts, Mapping) else counts
-        for place, counted in pairs:
-            kind, band, tier, scope = place
-            for breadth in ((kind,), (kind, scope), (kind, scope, band), (kind, scope, band, tier)):
-                self._sums[breadth] = self._sums.get(breadth, NOTHING) + counted
+        for place, counted in counts:
+            self.count(place, counted)
+
+    def count(self, place: Place, counted: Counts) -> None:
+        """Add what was counted at a place."""
+        kind, band, tier, scope = place
+        for breadth in ((kind,), (kind, scope), (kind, scope, band), (kind, scope, band, tier)):
+            self._sums[breadth] = self._sums.get(breadth, NOTHING) + counted
 
     def __bool__(self) -> bool:
         return bool(self._sums)
@@ -83,38 +86,53 @@ class Acceptance:
         """What was counted of a kind, a scope of it, a band of that, a tier of that."""
         return self._sums.get(breadth, NOTHING)
 
+    def knows(self, range_id: str) -> bool:
+        """Whether anything was counted of a range, prompted or not."""
+        return (UPSELL, range_id) in self._sums or (MOVE, range_id) in self._sums
+
+    def usual_move(self) -> float:
+        """How likely a move is in the shop as a whole."""
+        return leaning(self.counted(MOVE), USUAL_MOVE, PRIOR_TRIALS)
+
     def chance_of_move(self, place: Place, rarer: float = 1.0) -> float:
-        """How likely a shopper is to go up by this step unprompted; `rarer` is how the prior of it shrinks."""
+        """How likely a shopper is to go up by this step unprompted; `rarer` is how the prior of it shrinks.
+
+        The place's band is a `climb_band`.
+        """
         _, band, tier, scope = place
-        chance = leaning(self.counted(MOVE), USUAL_MOVE, PRIOR_TRIALS)
-        chance = leaning(self.counted(MOVE, scope), chance)
+        chance = leaning(self.counted(MOVE, scope), self.usual_move())
         chance = leaning(self.counted(MOVE, scope, band), chance * rarer)
         return leaning(self.counted(MOVE, scope, band, tier), chance)
 
-    def estimate(self, place: Place, prior: float, *, rarer: float = 1.0) -> Estimate:
-        """P(accept) of an offer at this place.
-
-        `rarer` (0 to 1) is how much less likely than the next step the prior takes this one to be, before anything
-        was counted of it; 1 for the next step, and for what has no step.
-        """
+    def estimate(self, place: Place, prior: float) -> Estimate:
+        """P(accept) of an offer of something besides."""
         kind, band, tier, scope = place
         chance = leaning(self.counted(kind), prior, PRIOR_TRIALS)
         seen = self.counted(kind, scope)
-        trials = seen.trials
-        if kind == UPSELL:
-            moved = self.counted(MOVE, scope)
-            usual = leaning(self.counted(MOVE), USUAL_MOVE, PRIOR_TRIALS)
-            of_range = leaning(moved, usual)
-            chance = min(chance * min(of_range / usual, MOST_TILT), ALMOST_SURE)
-            chance = leaning(seen, chance)
-            stepped = leaning(self.counted(MOVE, scope, band), of_range * rarer)
-            chance = min(chance * min(stepped / of_range, MOST_TILT), ALMOST_SURE)
-            trials += moved.trials
-        else:
-            chance = leaning(seen, chance)
-        chance = leaning(self.counted(kind, scope, band), chance)
+        chance = leaning(self.counted(kind, scope, band), leaning(seen, chance))
         counted = self.counted(kind, scope, band, tier)
-        return Estimate(leaning(counted, chance), counted, trials)
+        return Estimate(leaning(counted, chance), counted, seen.trials)
+
+    def estimate_step(self, place: Place, held_rung: int, prior: float, rarer: float = 1.0) -> Estimate:
+        """P(accept) of a rung above `held_rung`.
+
+        `rarer` (0 to 1) is how much less likely than the next step the prior takes this one to be, before anything
+        was counted of it; 1 for the next step.
+        """
+        kind, band, tier, scope = place
+        moved, usual = self.counted(MOVE, scope), self.usual_move()
+        of_range = leaning(moved, usual)
+        stepped = self.chance_of_move(place._replace(band=climb_band(held_rung, band)), rarer)
+        chance = leaning(self.counted(kind), prior, PRIOR_TRIALS)
+        seen = self.counted(kind, scope)
+        chance = leaning(seen, _tilted(chance, of_range / usual))
+        chance = leaning(self.counted(kind, scope, band), _tilted(chance, stepped / of_range))
+        counted = self.counted(kind, scope, band, tier)
+        return Estimate(leaning(counted, chance), counted, seen.trials + moved.trials)
+
+
+def _tilted(chance: float, factor: float) -> float:
+    return min(chance * min(factor, MOST_TILT), ALMOST_SURE)
 
 
 NO_ACCEPTANCE: Final = Acceptance()

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 from msgspec import Struct
 
 from stream.decisions.assortment import UNLISTED
+from stream.decisions.attribution import CROSS_SELL
 from stream.decisions.buy_again import NOTHING_DUE, Again, again_offer, choose_again
 from stream.decisions.candidates import Considered, superseded
 from stream.decisions.codes import (
@@ -27,6 +28,7 @@ from stream.decisions.scoring import Ranked
 from stream.decisions.threshold import LOOK_FURTHER, gap_to_threshold, lifted, name_lift
 from stream.decisions.upsell import NO_UPSELLS, Upsell
 from stream.decisions.views import Views
+from stream.decisions.worth import Worth, by_value
 from stream.events import Offer, Reason, Suppressed
 from stream.identity import offer_id
 
@@ -42,6 +44,8 @@ class Draft(Struct, frozen=True, gc=False):
     picked: list[Ranked]
     refused: list[Suppressed]
     again: Again = NOTHING_DUE
+    outbid: bool = False
+    """An upsell takes a place that is worth more to another offer: to be considered again with `fewer_upsells`."""
 
 
 def arrange(considered: Considered, ranked: Iterable[Ranked], views: Views) -> Draft:
@@ -63,15 +67,27 @@ def arrange(considered: Considered, ranked: Iterable[Ranked], views: Views) -> D
         refused += again.refused
         room -= len(again.chosen)
     draft = Draft(considered, upsells, [], refused, again)
-    if room > 0:
-        gap = gap_to_threshold(considered) if policy.thresholds else 0
-        _pick(draft, room + LOOK_FURTHER if gap else room, ranked, views)
-        if gap:
-            draft.picked[:] = lifted(draft.picked, room, gap, considered.basket.currency, views)
+    weighing = bool(upsells) and bool(views.acceptance.counted(CROSS_SELL).trials)
+    if room > 0 or weighing:
+        gap = gap_to_threshold(considered) if policy.thresholds and room > 0 else 0
+        further = LOOK_FURTHER if gap or policy.value_weight else weighing
+        _pick(draft, room + further, ranked, views)
+        picked = draft.picked
+        if policy.value_weight:
+            picked[:] = by_value(picked, policy.value_weight, Worth(considered, picked, views))
+        if weighing and len(picked) > room and _outbids(picked, room, considered, views):
+            return Draft(considered, [], [], [], outbid=True)
+        picked[:] = lifted(picked, room, gap, considered.basket.currency, views) if gap else picked[:room]
     if not upsells and not draft.picked and not again.chosen:
         refused += _silence(considered, {entry.sku for entry in refused}, views)
     del refused[policy.max_suppressed :]
     return draft
+
+
+def _outbids(picked: Sequence[Ranked], room: int, considered: Considered, views: Views) -> bool:
+    """Whether the first candidate without a place is worth more than the upsell worth least."""
+    expected = Worth(considered, picked, views).expected(picked[room])
+    return expected is not None and expected > min(up.expected for up in considered.upsells.chosen)
 
 
 def _pick(draft: Draft, most: int, ranked: Iterable[Ranked], views: Views) -> None:
@@ -136,7 +152,11 @@ def finish(draft: Draft, reasons: Iterator[Reason], views: Views) -> Decision:
         draft.considered.basket.suggestion_id,
         goods.added_tokens(draft.considered.basket.tier),
     )
-    for (item, _, score), reason in zip(draft.picked, reasons, strict=False):
+    worth = None
+    if views.acceptance and views.acceptance.counted(CROSS_SELL).trials:
+        worth = Worth(draft.considered, draft.picked, views)
+    for candidate, reason in zip(draft.picked, reasons, strict=False):
+        item, _, score = candidate
         sku, product = skus[item], products[item]
         title, price, shelf = None, None, ""
         if product is not None:
@@ -146,12 +166,21 @@ def finish(draft: Draft, reasons: Iterator[Reason], views: Views) -> Decision:
         ident = f"{suggestion}-{token_of(item, sku)}"
         offers.append(
             Offer(ident, "cross_sell", sku, score, reason, title, price, None, None, [], tokens[shelf])
+            if worth is None
+            else Offer(
+                *(ident, "cross_sell", sku, score, reason, title, price, None, None, [], tokens[shelf]),
+                _rounded(worth.expected(candidate)),
+            )
         )
     if draft.again.chosen:
         offers = _with_due(draft, offers, views)
     if draft.considered.policy.thresholds:
         name_lift(draft.considered, offers)
     return Decision(offers, draft.refused)
+
+
+def _rounded(expected: float | None) -> int | None:
+    return None if expected is None else round(expected)
 
 
 def _with_due(draft: Draft, offers: list[Offer], views: Views) -> list[Offer]:
@@ -175,6 +204,7 @@ def _upsell_offer(up: Upsell, basket: Basket, policy: Policy) -> Offer:
         price_step=up.price_step,
         ladder=fare_grid(up.ladder, up.held, up.offered, policy),
         token=up.place(basket.tier).token,
+        expected_value=None if up.estimate is None else round(up.expected),
     )
 
 

@@ -54,6 +54,15 @@ def step_band(line_price: int, price: int) -> str:
     return BANDS[-1]
 
 
+def climb_band(held_rung: int, band: str) -> str:
+    """The band of a move within a range, which also says from where: the rung held tells more of it than the step.
+
+    >>> climb_band(2, "25")
+    '2:25'
+    """
+    return f"{held_rung}:{band}"
+
+
 def tier_word(tier: str) -> str:
     """The tier as it stands in a token.
 

@@ -40,8 +40,10 @@ class Considered(Struct, frozen=True, gc=False):
     shopper: Shopper | None = None
 
 
-def consider(basket: Basket, views: Views, policy: Policy, now_ms: int) -> Considered:
-    """Choose the upsells of a basket and gather the rows of the lines that result."""
+def consider(
+    basket: Basket, views: Views, policy: Policy, now_ms: int, at_most: int | None = None
+) -> Considered:
+    """Choose the upsells of a basket, `at_most` so many, and gather the rows of the lines that result."""
     at_ms = now_ms if basket.at_ms is None else basket.at_ms
     prices, known = line_prices(basket), views.lines
     # By SKU, so that of two lines that speak equally loud the same one is named whatever their order.
@@ -50,7 +52,7 @@ def consider(basket: Basket, views: Views, policy: Policy, now_ms: int) -> Consi
     ranged = [line.ranged for line in lines if line.ranged is not None]
     upsells = NO_UPSELLS
     if ranged:
-        upsells = choose_upsells(basket, prices, ranged, views.ladders, policy, at_ms)
+        upsells = choose_upsells(basket, prices, ranged, views, policy, at_ms, at_most)
         rows = _rows(prices, {up.held.sku: up.offered.sku for up in upsells.chosen}, views, policy)
     else:
         rows = [row for line in lines for row in line.rows]
@@ -62,6 +64,12 @@ def consider(basket: Basket, views: Views, policy: Policy, now_ms: int) -> Consi
     if views.popular and (popular := views.popular.get((basket.channel, basket.tier))) is not None:
         rows.append(popular)
     return Considered(basket, policy, at_ms, prices, cart, ranged, rows, upsells, shopper)
+
+
+def fewer_upsells(considered: Considered, views: Views) -> Considered:
+    """The same basket with one upsell less: another offer is worth more in its place."""
+    most = len(considered.upsells.chosen) - 1
+    return consider(considered.basket, views, considered.policy, considered.at_ms, most)
 
 
 def _rows(

@@ -34,6 +34,12 @@ LOWER_RUNG: Final = "LOWER_RUNG"
 STEP_TOO_HIGH: Final = "STEP_TOO_HIGH"
 """A higher rung whose price is more than the allowed factor of the line's."""
 
+UNLIKELY: Final = "UNLIKELY"
+"""A rung that shoppers on this one have shown, often enough, not to take."""
+
+OUTBID: Final = "OUTBID"
+"""A good upsell, but of the few places each is worth more to what else is offered."""
+
 WRONG_TIMING: Final = "WRONG_TIMING"
 """A physical product is not upsold once the order is placed."""
 

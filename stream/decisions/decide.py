@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from stream.decisions.arrange import arrange, finish
-from stream.decisions.candidates import Considered, consider
+from stream.decisions.candidates import Considered, consider, fewer_upsells
 from stream.decisions.evidence import evidence
 from stream.decisions.explain import why_cross_sells
 from stream.decisions.model import Basket, Decision
@@ -43,4 +43,9 @@ def _decide(chunk: Sequence[Considered], views: Views, policy: Policy) -> list[D
     drafts = [arrange(considered, ranking.walk(at), views) for at, considered in enumerate(chunk)]
     found = evidence(scored, [entry[1] for draft in drafts for entry in draft.picked])
     reasons = iter(why_cross_sells(found, scored.rows, views))
-    return [finish(draft, reasons, views) for draft in drafts]
+    return [
+        _decide([fewer_upsells(draft.considered, views)], views, policy)[0]
+        if draft.outbid
+        else finish(draft, reasons, views)
+        for draft in drafts
+    ]

@@ -11,7 +11,7 @@ import msgspec
 from msgspec import Struct
 
 from stream.decisions.arrange import arrange
-from stream.decisions.candidates import Considered, consider
+from stream.decisions.candidates import Considered, consider, fewer_upsells
 from stream.decisions.decide import decide_batch
 from stream.decisions.explain import why_again
 from stream.decisions.model import Basket, Decision
@@ -86,6 +86,11 @@ def examine(basket: Basket, views: Views, policy: Policy, now_ms: int, *, most: 
     scored = score([considered.rows])
     ranking = Ranking(scored, views, most)
     draft = arrange(considered, ranking.walk(0), views)
+    while draft.outbid:
+        considered = fewer_upsells(considered, views)
+        scored = score([considered.rows])
+        ranking = Ranking(scored, views, most)
+        draft = arrange(considered, ranking.walk(0), views)
     fates = {entry.sku: entry.code for entry in draft.refused}
     fates |= {offer.sku: OFFERED for offer in decision.offers}
     candidates = [

@@ -185,4 +185,7 @@ def why_upsell(upsell: Upsell, currency: str) -> Reason:
     if lost:
         evidence["features_lost"] = len(lost)
         text += f", -{len(lost)} feature{'s' if len(lost) > 1 else ''}"
+    if upsell.estimate is not None:
+        taken, shown = upsell.estimate.place
+        evidence |= {"accept_chance": round(upsell.estimate.chance, 4), "accepted": taken, "shown": shown}
     return Reason("NEXT_RUNG", evidence, text)

@@ -55,9 +55,9 @@ class Ladder(Struct, frozen=True, gc=False):
 
 
 class Climb(Struct, frozen=True, gc=False):
-    """What walking up a ladder found: the rung to offer, if any, and those passed over with their codes."""
+    """What walking up a ladder found: rungs that may be offered, lowest first, and those passed over, with codes."""
 
-    offered: Product | None
+    rungs: list[Product]
     refused: list[Suppressed]
 
 
@@ -91,26 +91,29 @@ def climb(
     cart: Container[str],
     policy: Policy,
     now_ms: int,
+    most: int = 1,
 ) -> Climb:
-    """The lowest rung strictly above `held` that may be offered for a line of this price.
+    """The lowest `most` rungs strictly above `held` that may be offered for a line of this price.
 
     Relevance ties between products of one rung: the larger margin wins, then the lower price, then the SKU.
     An equal price is a step of 0 and fine (a tastier dish at the same price); a cheaper rung is no upsell.
     """
     refused: list[Suppressed] = []
-    best: Product | None = None
+    rungs: list[Product] = []
     above = ladder.above(held)
     for product in above:
-        if best is not None and product.rung > best.rung:
+        if len(rungs) == most and product.rung > rungs[-1].rung:
             break
         code = _step_refusal(product, line_price, basket, cart, policy, now_ms)
         if code is not None:
             refused.append(Suppressed(product.sku, code))
-        elif best is None or product.margin() > best.margin():  # sorted by price and SKU already
-            best = product
+        elif not rungs or product.rung > rungs[-1].rung:
+            rungs.append(product)
+        elif product.margin() > rungs[-1].margin():  # sorted by price and SKU already
+            rungs[-1] = product
     if not above:
         refused.extend([Suppressed(product.sku, LOWER_RUNG) for product in ladder.below(held)[-1:]])
-    return Climb(best, refused)
+    return Climb(rungs, refused)
 
 
 def _step_refusal(

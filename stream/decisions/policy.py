@@ -56,6 +56,8 @@ class Rule(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True, 
     max_per_category: Cap | None = None
     max_step: Step | None = None
     min_score: float | None = None
+    min_accept: Share | None = None
+    value_weight: Share | None = None
     bans: frozenset[Id] = frozenset()
     banned_categories: frozenset[Word] = frozenset()
     pins: tuple[Pin, ...] | None = None
@@ -63,6 +65,13 @@ class Rule(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True, 
     def applies(self, channel: str, tier: str) -> bool:
         """Whether it speaks of baskets of this channel and tier."""
         return self.channel in (None, channel) and self.tier in (None, tier)
+
+
+_TAKEN_OVER = (
+    *("max_offers", "max_upsells", "max_per_category", "max_step", "min_score", "min_accept", "value_weight"),
+    "pins",
+)
+"""What of a rule takes the place of what the policy says."""
 
 
 class Policy(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -138,6 +147,18 @@ class Policy(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     buy_again_until: Annotated[float, Meta(ge=1.0, le=10.0)] = 2.0
     """Intervals after which the rhythm is taken to be over."""
 
+    accept_prior: Annotated[float, Meta(gt=0.0, lt=1.0)] = 0.1
+    """Chance that an offer is taken, before anything was counted."""
+
+    min_accept: Share = 0.005
+    """A rung less likely to be taken than this is not offered, once `accept_trials` have shown it."""
+
+    accept_trials: Annotated[int, Meta(ge=1)] = 200
+    """Trials (offers shown, and lines held, of the range) from which `min_accept` holds."""
+
+    value_weight: Share = 0.0
+    """How much the expected value, beside the score, says in the order of what is offered besides: 0 nothing, 1 all."""
+
     dismissed_days: Annotated[float, Meta(ge=0.0, le=90.0)] = 30.0
     """So long a dismissed product is not offered again in the basket, or to the customer, it was dismissed by."""
 
@@ -171,7 +192,7 @@ class Policy(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
             return self
         changed: dict[str, Any] = {"bans": self.bans, "banned_categories": self.banned_categories}
         for rule in applying:
-            for name in ("max_offers", "max_upsells", "max_per_category", "max_step", "min_score", "pins"):
+            for name in _TAKEN_OVER:
                 if getattr(rule, name) is not None:
                     changed[name] = getattr(rule, name)
             changed["bans"] |= rule.bans

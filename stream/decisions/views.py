@@ -23,6 +23,7 @@ from collections.abc import Mapping, Sequence
 
 from msgspec import Struct
 
+from stream.decisions.acceptance import NO_ACCEPTANCE, Acceptance
 from stream.decisions.assortment import Assortment
 from stream.decisions.ladder import Ladder
 from stream.decisions.model import Product
@@ -76,6 +77,7 @@ class Views(Struct, frozen=True, gc=False, kw_only=True):
     pins: Mapping[str, int] = {}
     shoppers: Mapping[str, Shopper] = {}
     popular: Mapping[tuple[str, str], NeighbourRow] = {}
+    acceptance: Acceptance = NO_ACCEPTANCE
     policy: Policy = Policy()
     scorer: str = ""
     window_days: int = 90

@@ -9,7 +9,7 @@ import numpy as np
 
 from stream.evaluation.numbered import NumberedHistory
 from stream.evaluation.prequential import TAUGHT
-from stream.evaluation.upsell_moves import Holdings, Move, MoveModel, rungs_of
+from stream.evaluation.upsell_moves import Holdings, Move, MoveModel, prices_of, rungs_of
 from stream.history.catalogue import CatalogItem
 
 BINS: Final = 10
@@ -34,7 +34,7 @@ def forecast_moves(history: NumberedHistory, catalogue: Iterable[CatalogItem]) -
     for item in catalogue:
         if item.range_id is not None and item.rung is not None:
             highest[item.range_id] = max(item.rung, highest.get(item.range_id, item.rung))
-    holdings, model = Holdings(rungs_of(catalogue, history.skus), highest), MoveModel()
+    holdings, model = Holdings(rungs_of(catalogue, history.skus), highest), MoveModel(prices_of(catalogue))
     taught = int(len(history.orders) * TAUGHT)
     forecasts = []
     for at, order in enumerate(history.orders):

@@ -1,8 +1,9 @@
 """Moves within a range: what customers did who bought in the same range again, and how likely a move up is.
 
 No history records an upsell being shown, so acceptance itself cannot be scored. What can be is the ranking: of those
-who bought in a range again, who moved up, and to which rung? P(up) is a Beta posterior of the rung they stood on,
-which leans on its range, which leans on the whole shop.
+who bought in a range again, who moved up, and to which rung? P(up) is that of the model that serves
+(`stream.decisions.acceptance`): of the rung they stood on and the bands of the steps above it, leaning on the range,
+which leans on the whole shop.
 """
 
 from __future__ import annotations
@@ -11,11 +12,13 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Final, NamedTuple
 
+from stream.decisions.acceptance import ALMOST_SURE, MOVE, Acceptance, Counts
+from stream.decisions.attribution import Place, climb_band, step_band
 from stream.evaluation.numbered import NOBODY, NumberedOrder
 from stream.history.catalogue import CatalogItem
 
-LEAN: Final = 10.0
-"""Moves after which a rung, or a range, speaks for itself as much as what it leans on does."""
+ALL_TIERS: Final = "-"
+"""A history knows no tiers."""
 
 Rung = tuple[str, int]
 """A range and a rung of it."""
@@ -67,19 +70,30 @@ class Holdings:
             self._held[order.customer, range_id] = rung
 
 
-class MoveModel:
-    """Counts moves, and says what is to be expected of the next one."""
+def prices_of(catalogue: Iterable[CatalogItem]) -> dict[str, dict[int, int]]:
+    """The price of each rung of each range, in hundredths; 0 where there is none. Of several products the last."""
+    prices: dict[str, dict[int, int]] = {}
+    for item in catalogue:
+        if item.range_id is not None and item.rung is not None:
+            price = 0 if item.price is None else int(item.price * 100)
+            prices.setdefault(item.range_id, {})[item.rung] = price
+    return prices
 
-    def __init__(self) -> None:
-        self._ups: Counter[object] = Counter()
-        self._all: Counter[object] = Counter()
+
+class MoveModel:
+    """Counts moves as workers do, and says what is to be expected of the next one."""
+
+    def __init__(self, prices: Mapping[str, Mapping[int, int]]) -> None:
+        self._prices = prices
+        self._counted = Acceptance()
+        self._moves = self._ups = 0
         self._to: dict[Rung, Counter[int]] = {}
 
     def chance_up(self, move: Move) -> float:
-        """P(up) of a customer on this rung, between 0 and 1."""
-        shop = (self._ups[None] + 1) / (self._all[None] + 2)
-        in_range = self._leaning(move.range_id, shop)
-        return self._leaning((move.range_id, move.held), in_range)
+        """P(up) of a customer on this rung, between 0 and 1: to any of the rungs above."""
+        bands = self._bands(move)
+        chances = [self._counted.chance_of_move(self._place(move, band), 1.0 / len(bands)) for band in bands]
+        return min(sum(chances), ALMOST_SURE)
 
     def likeliest_rung(self, move: Move) -> int:
         """The rung above that most went to from here; the next one where nobody went."""
@@ -90,15 +104,25 @@ class MoveModel:
 
     def usual_chance(self) -> float:
         """P(up) of the shop as a whole."""
-        return (self._ups[None] + 1) / (self._all[None] + 2)
+        return (self._ups + 1) / (self._moves + 2)
 
     def add(self, move: Move) -> None:
-        """Count a move."""
-        for key in (None, move.range_id, (move.range_id, move.held)):
-            self._all[key] += 1
-            self._ups[key] += move.is_up
+        """Count a move: a trial of each band of step there was, and a success of the one that was taken."""
+        taken = self._band(move, move.bought) if move.is_up else None
+        for band in self._bands(move):
+            self._counted.count(self._place(move, band), Counts(int(band == taken), 1))
+        self._moves += 1
+        self._ups += move.is_up
         if move.is_up:
             self._to.setdefault((move.range_id, move.held), Counter())[move.bought] += 1
 
-    def _leaning(self, key: object, on: float) -> float:
-        return (self._ups[key] + LEAN * on) / (self._all[key] + LEAN)
+    def _bands(self, move: Move) -> list[str]:
+        above = [rung for rung in self._prices[move.range_id] if rung > move.held]
+        return sorted({self._band(move, rung) for rung in above})
+
+    def _band(self, move: Move, rung: int) -> str:
+        prices = self._prices[move.range_id]
+        return step_band(prices[move.held], prices[rung])
+
+    def _place(self, move: Move, band: str) -> Place:
+        return Place(MOVE, climb_band(move.held, band), ALL_TIERS, move.range_id)

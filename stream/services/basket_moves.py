@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections import Counter, OrderedDict
 from collections.abc import Mapping, Sequence
 
-from stream.decisions.attribution import step_band, tier_word
+from stream.decisions.attribution import climb_band, step_band, tier_word
 from stream.decisions.ladder import Ladder
 from stream.decisions.model import Basket, Product
 from stream.decisions.views import Views
@@ -93,4 +93,4 @@ class BasketMoves:
 
 
 def _band(held: Product, higher: Product) -> str:
-    return step_band(held.price or 0, higher.price or 0)
+    return climb_band(held.rung, step_band(held.price or 0, higher.price or 0))

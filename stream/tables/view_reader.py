@@ -16,6 +16,7 @@ from stream.decisions.neighbours import neighbour_rows
 from stream.decisions.policy import Policy
 from stream.decisions.scorers import GRID, SERVED, Scorer
 from stream.decisions.views import Views
+from stream.tables.acceptance_reader import AcceptanceReader
 from stream.tables.catalogue import DELISTED, read_product
 from stream.tables.complement_reader import ComplementReader
 from stream.tables.fit_reader import FitReader
@@ -60,6 +61,7 @@ class ViewReader:
         self._chosen_read_s = NEVER
         self._fits = FitReader(tables.fitted, scorer)
         self._personal = PersonalReader(tables, self._half_age_s)
+        self._acceptance = AcceptanceReader(tables.acceptance)
 
     def use(self, policy: Policy) -> None:
         """Read for another policy, from the next read on; what was derived under the old one is forgotten."""
@@ -89,6 +91,7 @@ class ViewReader:
     def _forget(self) -> None:
         """Read everything again; not now, a read may be under way."""
         self._afresh = True
+        self._acceptance.forget()
 
     def _empty_cache(self) -> ViewCache:
         return ViewCache(self._tables.layout.tags, self._half_age_s)
@@ -144,6 +147,7 @@ class ViewReader:
             self._cache.number({line.sku for basket in baskets for line in basket.lines}), np.int64
         )
         await self._look_at_catalogue(now_s)
+        await self._acceptance.look(now_s)
         await self._read_products(lines)
         ranged = [p for line in lines.tolist() if (p := self._product(line)) and p.range_id is not None]
         await self._read_ladders(ranged, now_s)
@@ -185,6 +189,7 @@ class ViewReader:
             pins=pins,
             shoppers=personal.shoppers(cache, baskets, scorer, self._boosts),
             popular=personal.popular(cache, baskets, heads, scorer, self._boosts),
+            acceptance=self._acceptance.known,
             policy=self._policy,
             scorer=self._scorer.name,
             window_days=self._window_days,

@@ -68,7 +68,7 @@ async def told(moves: BasketMoves, tables: Tables) -> Counter[str]:
     return counted
 
 
-STAYED = {"h25|gold|r": 1, "hmore|gold|r": 1}
+STAYED = {"h1:25|gold|r": 1, "h1:more|gold|r": 1}
 
 
 @pytest.mark.parametrize(
@@ -76,10 +76,10 @@ STAYED = {"h25|gold|r": 1, "hmore|gold|r": 1}
     [
         (["x"], {}),
         (["a", "ax", "a"], STAYED),
-        (["a", "b"], {**STAYED, "u25|gold|r": 1}),
-        (["ax", "x", "xc", "b", "c"], {**STAYED, "umore|gold|r": 1}),
+        (["a", "b"], {**STAYED, "u1:25|gold|r": 1}),
+        (["ax", "x", "xc", "b", "c"], {**STAYED, "u1:more|gold|r": 1}),
         (["a", "ab"], STAYED),
-        (["b", "a", "c"], {"hmore|gold|r": 1, "umore|gold|r": 1}),
+        (["b", "a", "c"], {"h2:more|gold|r": 1, "u2:more|gold|r": 1}),
         (["c", "a", "b"], {}),
     ],
 )
@@ -95,7 +95,7 @@ async def test_two_baskets_do_not_make_a_move(moves: BasketMoves, tables: Tables
     see(moves, "a")
     see(moves, "b", basket_id="b-2")
 
-    assert await told(moves, tables) == {"h25|gold|r": 1, "hmore|gold|r": 2}
+    assert await told(moves, tables) == {**STAYED, "h2:more|gold|r": 1}
 
 
 async def test_what_is_only_looked_at_is_not_held(moves: BasketMoves, tables: Tables) -> None:
@@ -120,7 +120,7 @@ async def test_a_telling_whose_answer_was_lost_is_told_again_and_added_once(
     await moves.tell(NOW_MS)
     await moves.tell(NOW_MS)
 
-    assert await told(moves, tables) == {**STAYED, "u25|gold|r": 1}
+    assert await told(moves, tables) == {**STAYED, "u1:25|gold|r": 1}
 
 
 async def test_the_memory_of_baskets_is_bounded(
@@ -131,7 +131,7 @@ async def test_the_memory_of_baskets_is_bounded(
     see(moves, "a", basket_id="b-2")
     see(moves, "b")
 
-    assert await told(moves, tables) == {"h25|gold|r": 2, "hmore|gold|r": 3}
+    assert await told(moves, tables) == {"h1:25|gold|r": 2, "h1:more|gold|r": 2, "h2:more|gold|r": 1}
 
 
 async def test_while_redis_is_away_no_more_is_noted_than_there_is_room_for(

@@ -12,7 +12,7 @@ import pytest
 from stream.evaluation import upsell_figures
 from stream.evaluation.run import evaluate
 from stream.evaluation.upsell_figures import auc, calibration, forecast_moves, upsell_report
-from stream.evaluation.upsell_moves import Holdings, Move, MoveModel, rungs_of
+from stream.evaluation.upsell_moves import Holdings, Move, MoveModel, prices_of, rungs_of
 from stream.history.catalogue import CatalogItem
 from stream.history.orders import Order
 from tests.evaluation.histories import history, order
@@ -49,19 +49,20 @@ def test_a_move_is_the_next_purchase_of_the_same_customer_in_the_same_range() ->
 
 
 def test_a_rung_nobody_moved_from_leans_on_its_range_and_a_range_on_the_shop() -> None:
-    model = MoveModel()
-    for _ in range(200):
-        model.add(Move("bike", 1, 2))
+    model = MoveModel(prices_of([*ladder("bike"), *ladder("bag"), *ladder("boot")]))
+    for at in range(200):
+        model.add(Move("bike", 1, 1 if at % 4 == 0 else 2))
         model.add(Move("bag", 1, 1))
 
-    assert model.usual_chance() == pytest.approx(0.5)
-    assert model.chance_up(Move("bike", 1, 0)) > model.chance_up(Move("bike", 2, 0)) > 0.9
-    assert model.chance_up(Move("bag", 1, 0)) < 0.1
-    assert model.chance_up(Move("boot", 1, 0)) == pytest.approx(0.5)
+    assert model.usual_chance() == pytest.approx(0.375, abs=0.01)
+    assert model.chance_up(Move("bike", 1, 0)) == pytest.approx(0.75, abs=0.02)
+    assert model.chance_up(Move("bike", 2, 0)) > 0.6
+    assert model.chance_up(Move("bag", 1, 0)) < 0.05
+    assert model.chance_up(Move("boot", 1, 0)) == pytest.approx(0.34, abs=0.01)
 
 
 def test_the_likeliest_rung_is_the_one_most_went_to_or_the_next() -> None:
-    model = MoveModel()
+    model = MoveModel(prices_of([*ladder("bike"), *ladder("bag"), *ladder("boot")]))
     for bought in (4, 3, 4, 1):
         model.add(Move("bike", 2, bought))
 
