@@ -267,6 +267,14 @@ class Rung(Struct, frozen=True, gc=False):
     features: dict[str, bool | float | str]
 
 
+class Bundle(Struct, frozen=True, gc=False):
+    """Offers that belong together share one: the item they complement, and the price of it and them."""
+
+    bundle_id: Id
+    main_sku: Id
+    price: Money
+
+
 class Offer(Struct, frozen=True, gc=False, omit_defaults=True):
     """One product to add (`cross_sell`) or to take instead of a line (`upsell`, see `replaces_sku`).
 
@@ -287,6 +295,7 @@ class Offer(Struct, frozen=True, gc=False, omit_defaults=True):
     ladder: list[Rung] = []
     token: str | None = None
     expected_value: int | None = None
+    bundle: Bundle | None = None
 
 
 class Suppressed(Struct, frozen=True, gc=False):

@@ -13,7 +13,7 @@ from rich.table import Table
 from stream.commands.explain import policy_of
 from stream.commands.open_tables import with_tables
 from stream.decisions.explain import amount
-from stream.explanation.comparison import Comparison, Side, compare
+from stream.explanation.comparison import Comparison, compare
 from stream.settings import Settings
 from stream.tables.tables import Tables
 
@@ -46,12 +46,13 @@ def _show(console: Console, found: Comparison) -> None:
         table.add_row(kind, *(str(side.offers.get(kind, 0)) for side in (found.before, found.after)))
     table.add_row("no offers", str(found.before.silent), str(found.after.silent))
     table.add_row("taken later", str(found.before.taken), str(found.after.taken))
-    table.add_row("their value", _value(found.before), _value(found.after))
+    table.add_row("their value", _value(found.before.taken_value), _value(found.after.taken_value))
+    table.add_row("expected value", _value(found.before.projected), _value(found.after.projected))
     console.print(table)
     for word, changes in (("more", found.gained), ("fewer", found.lost)):
         for sku, by in changes.items():
             console.print(f"  {sku}: {by} offers {word}")
 
 
-def _value(side: Side) -> str:
-    return ", ".join(amount(value, code) for code, value in sorted(side.taken_value.items())) or "0"
+def _value(sums: dict[str, int]) -> str:
+    return ", ".join(amount(value, code) for code, value in sorted(sums.items())) or "0"

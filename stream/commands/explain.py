@@ -116,7 +116,8 @@ def _show(console: Console, explanation: Explanation) -> None:
 def _show_offers(console: Console, offers: list[Offer], suppressed: list[Suppressed]) -> None:
     for offer in offers:
         instead = f" instead of {offer.replaces_sku}" if offer.replaces_sku else ""
-        console.print(f"  {offer.kind:<10} {offer.sku}{instead}: {offer.reason.text}", soft_wrap=True)
+        worth = "" if offer.expected_value is None else f" (expected value {offer.expected_value / 100:.2f})"
+        console.print(f"  {offer.kind:<10} {offer.sku}{instead}: {offer.reason.text}{worth}", soft_wrap=True)
     if not offers:
         console.print("  no offers")
     for entry in suppressed:

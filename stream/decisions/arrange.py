@@ -8,6 +8,7 @@ from msgspec import Struct
 
 from stream.decisions.assortment import UNLISTED
 from stream.decisions.attribution import CROSS_SELL
+from stream.decisions.bundles import bundle_up
 from stream.decisions.buy_again import NOTHING_DUE, Again, again_offer, choose_again
 from stream.decisions.candidates import Considered, superseded
 from stream.decisions.codes import (
@@ -172,6 +173,8 @@ def finish(draft: Draft, reasons: Iterator[Reason], views: Views) -> Decision:
                 _rounded(worth.expected(candidate)),
             )
         )
+    if draft.considered.policy.bundles:
+        bundle_up(draft.considered, offers, [products[item] for item, *_ in draft.picked])
     if draft.again.chosen:
         offers = _with_due(draft, offers, views)
     if draft.considered.policy.thresholds:

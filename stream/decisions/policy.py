@@ -159,6 +159,9 @@ class Policy(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     value_weight: Share = 0.0
     """How much the expected value, beside the score, says in the order of what is offered besides: 0 nothing, 1 all."""
 
+    bundles: bool = False
+    """Whether offers that are named complements of one item say that they belong together, and what all cost."""
+
     dismissed_days: Annotated[float, Meta(ge=0.0, le=90.0)] = 30.0
     """So long a dismissed product is not offered again in the basket, or to the customer, it was dismissed by."""
 

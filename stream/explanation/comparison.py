@@ -29,13 +29,15 @@ DIFFERENCES = 10
 
 
 class Side(Struct):
-    """What one policy offers: offers by kind, those that were taken later, and their value by currency."""
+    """What one policy offers: offers by kind, those that were taken later, and their value by currency; `projected` is
+    what all of them are expected to bring, where that can be told."""
 
     version: str
     offers: dict[str, int]
     silent: int = 0
     taken: int = 0
     taken_value: dict[str, int] = {}
+    projected: dict[str, int] = {}
 
 
 class Comparison(Struct):
@@ -99,6 +101,9 @@ def _enter(side: Side, event: BasketUpdated, offers: Iterable[Offer], later: fro
     for offer in offers:
         silent = False
         side.offers[offer.kind] = side.offers.get(offer.kind, 0) + 1
+        if offer.expected_value is not None:
+            projected = side.projected.get(event.currency, 0)
+            side.projected[event.currency] = projected + offer.expected_value
         if offer.sku in later and offer.sku not in held:
             side.taken += 1
             value = side.taken_value.get(event.currency, 0)

@@ -88,6 +88,7 @@ POLICIES = st.builds(
     max_offers=st.integers(0, 6),
     max_upsells=st.integers(0, 3),
     max_per_category=st.sampled_from([None, 1, 2]),
+    bundles=st.booleans(),
     dismissed_days=st.sampled_from([0.0, 30.0]),
     bans=st.frozensets(st.sampled_from(SKUS), max_size=3),
     banned_categories=st.sampled_from([frozenset(), frozenset({"y"})]),
@@ -174,6 +175,12 @@ def test_the_offers_of_a_decision_go_together(shop: Shop, asked: Basket, policy:
     ranges = [entry.range_id for entry in added if entry.range_id is not None]
     assert not set(ranges) & set(held_ranges)
     assert len(ranges) == len(set(ranges))
+    bundled = [offer for offer in decision.offers if offer.bundle is not None]
+    for bundle in {offer.bundle for offer in bundled}:
+        parts = [offer for offer in bundled if offer.bundle == bundle]
+        assert policy.bundles
+        assert len(parts) == len({known[offer.sku].category or offer.sku for offer in parts}) >= 2
+        assert bundle.main_sku in cart | {offer.sku for offer in ups}
     if policy.max_per_category is not None:
         shelves = Counter(entry.category for entry in added if entry.category)
         assert max(shelves.values(), default=0) <= policy.max_per_category
