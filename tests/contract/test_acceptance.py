@@ -9,6 +9,7 @@ from random import Random
 import pytest
 
 from stream.decisions.acceptance import MOVE, Counts
+from stream.decisions.policy import Policy
 from stream.errors import StateLost, StateUnavailable, Superseded
 from stream.events import SuggestionFeedback
 from stream.tables import acceptance as table
@@ -21,8 +22,10 @@ from stream.tables.acceptance import (
     move_field,
     pane_of,
 )
+from stream.tables.acceptance_reader import MAX_AGE_S
 from stream.tables.store import Store
 from stream.tables.tables import Tables
+from stream.tables.view_reader import ViewReader
 from stream.verification.feedback import FeedbackCounts
 from tests.contract.conftest import MakeTables
 from tests.contract.orders import FailingStore, rows
@@ -222,3 +225,23 @@ async def test_workers_that_were_silent_for_a_week_are_forgotten(tables: MakeTab
 
     assert workers == [b"here"]
     assert await moves(made) == {field: 2}
+
+
+async def test_views_know_what_was_counted_some_seconds_later_and_forget_it_with_the_tables(
+    tables: MakeTables, store: Store
+) -> None:
+    made = tables()
+    await made.open()
+    reader = ViewReader(made, Policy(), max_age_s=1.0)
+    owner = await made.fences.take(FEEDBACK, 0)
+    assert not (await reader.read([], 0.0)).acceptance
+
+    await made.acceptance.count(owner, told((PHONES, "shown"), (PHONES, "added")))
+
+    assert not (await reader.read([], MAX_AGE_S / 2)).acceptance
+    known = (await reader.read([], MAX_AGE_S)).acceptance
+    assert known.counted("upsell", "phones") == Counts(1, 1)
+    assert (await reader.read([], 2 * MAX_AGE_S)).acceptance is known
+    await store.commands([("DEL", made.keys.acceptance()), ("DEL", made.keys.acceptance(700))])
+    made.begin_again()
+    assert not (await reader.read([], 2 * MAX_AGE_S)).acceptance
