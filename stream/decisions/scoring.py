@@ -41,6 +41,9 @@ basket."""
 _MOST_SCORE: Final = 2 ** (63 - _PLACE_BITS) - 1
 """What is left of 64 bits: scores beyond 32,767 are all the same."""
 
+_STEP: Final = 32
+"""Candidates of a basket that are put in order at once when ties have to be settled, or somebody reads on."""
+
 _NOTHING: Final = np.iinfo(np.int64).min
 
 
@@ -164,13 +167,19 @@ class Ranking:
 
     def _in_order(self, basket: int, start: int) -> Iterator[Ranked]:
         """The candidates of one basket from a place on that stands in no tie with the one before."""
-        begin, end = self._bounds[basket], self._bounds[basket + 1]
-        scores, candidates = self._unpacked(self._table[basket, start : end - begin], begin)
-        items = self._scored.items[candidates].tolist()
-        ordered = zip(items, candidates.tolist(), _published(scores).tolist(), strict=True)
-        for _, level in groupby(zip(scores.tolist(), ordered, strict=True), key=itemgetter(0)):
+        for _, level in groupby(self._entries(basket, start), key=itemgetter(0)):
             tied = [ranked for _, ranked in level]
             yield from tied if len(tied) == 1 else sorted(tied, key=self._tie_break)
+
+    def _entries(self, basket: int, start: int) -> Iterator[tuple[int, Ranked]]:
+        """(score, candidate) of one basket from a place on, a step ahead of who reads: few are ever looked at."""
+        begin, end = self._bounds[basket], self._bounds[basket + 1]
+        for at in range(start, end - begin, _STEP):
+            row = self._table[basket, at : min(at + _STEP, end - begin)]
+            scores, candidates = self._unpacked(row, begin)
+            items = self._scored.items[candidates].tolist()
+            ranked = zip(items, candidates.tolist(), _published(scores).tolist(), strict=True)
+            yield from zip(scores.tolist(), ranked, strict=True)
 
     def _tie_break(self, ranked: Ranked) -> tuple[int, int, str]:
         """More orders together first, then the larger margin, then the SKU: a total order."""
