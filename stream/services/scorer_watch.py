@@ -7,8 +7,9 @@ the worker's views, which may be as old as theirs.
 from __future__ import annotations
 
 import logging
+import math
 from collections.abc import Sequence
-from typing import Final
+from typing import Final, NamedTuple
 
 import numpy as np
 
@@ -35,6 +36,17 @@ FIRST: Final = GRID.index(SERVED)
 """The scorer that serves until enough orders were measured."""
 
 
+class _Heads(NamedTuple):
+    """The SKUs most ordered, replaced as a whole: several partitions are measured side by side."""
+
+    names: Sequence[str] = ()
+    idents: Sequence[bytes] = ()
+    orders: Sequence[int] = ()
+    read_s: float = -math.inf
+    """When their orders were read, seconds."""
+    counted: HeadsCounted | None = None
+
+
 class ScorerWatch:
     """Measures a sample of the orders of this worker's partitions, and chooses the scorer that serves."""
 
@@ -42,11 +54,7 @@ class ScorerWatch:
         self._tables, self._views, self._tally = tables, views, tally
         self._ranker = GridRanker(GRID, policy)
         self._partitions: dict[str, tuple[int, PartitionTally]] = {}
-        self._heads: list[str] = []
-        self._head_idents: list[bytes] = []
-        self._head_orders: list[int] = []
-        self._head_orders_read_s = -np.inf
-        self._heads_counted: HeadsCounted | None = None
+        self._heads = _Heads()
 
     async def measure(self, source: str, assignment: int, orders: Sequence[Arrival], now_s: float) -> None:
         """Ask about a sample of orders that are not counted yet, of one partition. Raises StateUnavailable."""
@@ -92,10 +100,10 @@ class ScorerWatch:
     def _ranks(self, order: OrderPlaced, hidden: str, cache: ViewCache) -> Integers:
         skus = sorted({line.sku for line in order.lines} - {hidden})
         lines = [item for item in cache.number(skus) if item in cache.lists]
-        heads = cache.number(self._heads)
+        heads = cache.number(self._heads.names)
         [target] = cache.number([hidden])
         orders = cache.order_counts.copy()
-        orders[heads] = self._head_orders
+        orders[heads] = self._heads.orders
         diary = None if order.customer_id is None else cache.diaries.get(order.customer_id)
         ranked = self._ranker.rank(
             lines,
@@ -108,16 +116,15 @@ class ScorerWatch:
         return ranked.ranks(target)
 
     async def _look_at_heads(self, now_s: float) -> None:
-        counted = await self._tables.fitted.heads_counted()
-        if self._heads_counted is None or counted.orders != self._heads_counted.orders:
+        counted, heads = await self._tables.fitted.heads_counted(), self._heads
+        if heads.counted is None or counted.orders != heads.counted.orders:
             idents = await self._tables.fitted.heads(HEADS_KEPT)
             names = await self._tables.dictionary.names(idents) if idents else {}
-            self._head_idents = [ident for ident in idents if ident in names]
-            self._heads = [names[ident] for ident in self._head_idents]
-            self._heads_counted, self._head_orders_read_s = counted, -np.inf
-        if self._head_orders_read_s <= now_s - self._views.half_age_s:
-            self._head_orders = await self._tables.neighbours.order_counts(self._head_idents)
-            self._head_orders_read_s = now_s
+            known = [ident for ident in idents if ident in names]
+            heads = _Heads([names[ident] for ident in known], known, counted=counted)
+        if heads.read_s <= now_s - self._views.half_age_s:
+            orders = await self._tables.neighbours.order_counts(heads.idents)
+            self._heads = heads._replace(orders=orders, read_s=now_s)
 
 
 def _said(cache: ViewCache, line: int) -> SaidLine:

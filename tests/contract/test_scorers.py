@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable
 from itertools import pairwise
 from random import Random
+from typing import Any
 
 import numpy as np
 import pytest
@@ -114,6 +116,46 @@ async def test_where_items_go_together_a_sample_of_orders_says_so_before_it_is_c
     assert tally.counts["scorers.orders"] >= 100
     assert tally.counts["scorers.hits.precision-20"] > 0
     assert (await made.neighbours.total_orders()) == 300, "nothing is counted by being measured"
+
+
+async def test_partitions_measured_side_by_side_see_the_heads_as_a_whole(
+    tables: MakeTables, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One waits for its views while another one finds the first heads, and waits for their orders."""
+    made, orders = tables(), paired_orders(1, 60)
+    reader = ViewReader(made, POLICY, max_age_s=1.0)
+    watch = ScorerWatch(made, reader, POLICY, Tally())
+    log = arrivals(order(f"later-{i}", skus) for i, skus in enumerate(orders))
+    reading, counting = Halt(reader.read), Halt(made.neighbours.order_counts)
+    monkeypatch.setattr(reader, "read", reading)
+    one = asyncio.create_task(watch.measure("orders/0", 1, log, 0.0))
+    await reading.reached.wait()
+    await place(made, orders)
+    await fit_everything(made, {sku_id(sku) for skus in orders for sku in skus})
+    monkeypatch.setattr(made.neighbours, "order_counts", counting)
+    other = asyncio.create_task(watch.measure("orders/1", 1, log, 10.0))
+    await counting.reached.wait()
+
+    reading.go_on.set()
+    await one
+    counting.go_on.set()
+    await other
+
+    assert (await made.scorers.read(NAMES)).tally.orders > 0
+
+
+class Halt:
+    """A coroutine function whose first call stands still until it may go on."""
+
+    def __init__(self, call: Callable[..., Awaitable[Any]]) -> None:
+        self._call = call
+        self.reached, self.go_on = asyncio.Event(), asyncio.Event()
+
+    async def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        if not self.reached.is_set():
+            self.reached.set()
+            await self.go_on.wait()
+        return await self._call(*args, **kwargs)
 
 
 async def test_where_customers_come_back_for_the_same_their_own_orders_are_measured_to_know(
