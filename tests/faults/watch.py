@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
@@ -16,6 +17,8 @@ from tests.faults.group import Group
 from tests.faults.worker_process import WorkerProcess
 
 EVERY_S = 0.5
+TAKEN_AGAIN = re.compile(r"stream\.app: .*The partitions are taken again")
+"""What a worker says when Redis went back: what it had not committed it may answer again."""
 
 
 @dataclass
@@ -41,6 +44,10 @@ class Watch:
     samples: int = 0
     blind: int = 0
     """Samples that Kafka or Redis did not answer."""
+    answered_again: int = 0
+    """Records that were not committed when a worker took its partitions again; may be answered twice."""
+    _taken_again: int = 0
+    _lag: int = 0
     _committed: dict[TopicPartition, int] = field(default_factory=dict)
     _moved: dict[TopicPartition, float] = field(default_factory=dict)
 
@@ -61,6 +68,7 @@ class Watch:
         fences = await self.lowest_fences()
         self._judge_commits(committed, fences)
         self._judge_silence(committed, ends)
+        self._note_taken_again(committed, ends)
         self._committed = committed
         self.samples += 1
 
@@ -85,6 +93,18 @@ class Watch:
             if idle or stood >= end or stood != self._committed.get(tp, 0) or tp not in self._moved:
                 self._moved[tp] = now
             self.longest_silence_s = max(self.longest_silence_s, now - self._moved[tp])
+
+    def _note_taken_again(
+        self, committed: dict[TopicPartition, int], ends: dict[TopicPartition, int]
+    ) -> None:
+        """Between two samples as much was not committed as at the one of them where it is more."""
+        unread = [
+            end - max(committed.get(tp, 0), 0) for tp, end in ends.items() if tp.topic not in self.fenced
+        ]
+        lag = sum(max(0, count) for count in unread)
+        taken = sum(len(TAKEN_AGAIN.findall(worker.said())) for worker in self.workers())
+        self.answered_again += (taken - self._taken_again) * max(lag, self._lag)
+        self._taken_again, self._lag = taken, lag
 
     def _weigh(self) -> None:
         for worker in self.workers():
