@@ -15,8 +15,8 @@ LAYOUT_VERSION = 2
 
 
 @cache
-def _prefix(namespace: str, tag: int) -> bytes:
-    return f"{namespace}:v{LAYOUT_VERSION}:{{t{tag:03d}}}:".encode()
+def _prefix(namespace: str, version: int, tag: int) -> bytes:
+    return f"{namespace}:v{version}:{{t{tag:03d}}}:".encode()
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +40,7 @@ class Keys:
 
     def prefix(self, tag: int) -> bytes:
         """What every key of a tag begins with."""
-        return _prefix(self.namespace, tag)
+        return _prefix(self.namespace, LAYOUT_VERSION, tag)
 
     def fences(self, tag: int) -> bytes:
         """Hash: `<topic>/<partition>` -> `offset:watermark pane`; `.../e` -> epoch; the others: pane_marks.py."""
