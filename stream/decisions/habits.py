@@ -39,14 +39,23 @@ def habits_of(items: Sequence[int], panes: Sequence[int], pane_ms: int) -> Habit
     bought: dict[int, list[int]] = {}
     for item, pane in zip(items, panes, strict=True):
         bought.setdefault(item, []).append(pane)
-    last, half_life = max(panes, default=0), HALF_LIFE_DAYS * DAY_MS / pane_ms
-    distinct, rhythms = sorted(bought), []
+    bought_in, half_life = set(panes), HALF_LIFE_DAYS * DAY_MS / pane_ms
+    last = max(bought_in, default=0)
+    # Of the few panes a customer bought in, not of every purchase.
+    weight = {pane: exp2((pane - last) / half_life) for pane in bought_in}
+    distinct = sorted(bought)
+    rhythms: list[Rhythm] = []
+    frequency: list[float] = []
     for item in distinct:
         when = bought[item]
-        if len(when) >= FEWEST_TIMES and (found := rhythm_of(item, sorted(when), pane_ms)) is not None:
+        if len(when) == 1:
+            frequency.append(weight[when[0]])
+            continue
+        # Rising, so that the sum does not depend on the order of the diary.
+        when.sort()
+        frequency.append(sum([weight[pane] for pane in when]))
+        if len(when) >= FEWEST_TIMES and (found := rhythm_of(item, when, pane_ms)) is not None:
             rhythms.append(found)
-    # Rising, so that the sum does not depend on the order of the diary.
-    frequency = [sum(exp2((pane - last) / half_life) for pane in sorted(bought[item])) for item in distinct]
     return Habits(
         np.array(distinct, np.int64),
         np.array([len(bought[item]) for item in distinct], np.int64),
