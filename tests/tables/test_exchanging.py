@@ -71,11 +71,11 @@ async def test_a_connection_that_the_server_ends_in_the_midst_is_made_again_and_
 
 
 async def test_a_server_that_says_it_cannot_serve_now_fails_the_batch(connection: TcpConnection) -> None:
-    await connection.connect()
+    await connection.connect()  # type: ignore[no-untyped-call]
     stream = asyncio.StreamReader()
     stream.feed_data(b"+OK\r\n-LOADING Redis is loading the dataset in memory\r\n")
     parser = AnswersParser(socket_read_size=65_536)
-    parser.on_connect(connection)
+    parser.on_connect(connection)  # type: ignore[no-untyped-call]
     parser._stream = stream
 
     with pytest.raises(RedisConnectionError, match="loading"):
