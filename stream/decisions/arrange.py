@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from msgspec import Struct
 
+from stream.decisions.acceptance import NO_ACCEPTANCE
 from stream.decisions.assortment import UNLISTED
 from stream.decisions.attribution import CROSS_SELL
 from stream.decisions.bundles import bundle_up
@@ -154,7 +155,7 @@ def finish(draft: Draft, reasons: Iterator[Reason], views: Views) -> Decision:
         goods.added_tokens(draft.considered.basket.tier),
     )
     worth = None
-    if views.acceptance and views.acceptance.counted(CROSS_SELL).trials:
+    if views.acceptance is not NO_ACCEPTANCE and views.acceptance.counted(CROSS_SELL).trials:
         worth = Worth(draft.considered, draft.picked, views)
     for candidate, reason in zip(draft.picked, reasons, strict=False):
         item, _, score = candidate

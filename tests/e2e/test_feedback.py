@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import random
 import signal
 from collections import Counter
@@ -17,7 +18,7 @@ from stream.publisher import Outgoing
 from stream.rebuild import rebuild
 from stream.tables.dump import dump_rows
 from stream.verification.verify import verify_tables
-from tests.e2e.shop import Shop
+from tests.e2e.shop import PATIENCE_S, POLL_S, Shop
 
 NOW = datetime.now(UTC) - timedelta(minutes=10)
 TOKENS = ["upsell|25|gold|phones", "upsell|50|none|phones", "cross_sell|-|none|cases", "threshold|-|none|"]
@@ -182,3 +183,36 @@ async def test_what_a_basket_or_a_customer_dismissed_is_not_offered_to_them_agai
 async def answers(shop: Shop) -> list[Suggestion]:
     records = await shop.read_all(topics.SUGGESTIONS)
     return [msgspec.json.decode(record.value, type=Suggestion) for record in records]
+
+
+async def test_moves_of_baskets_are_noted_and_offers_say_what_they_are_expected_to_bring(shop: Shop) -> None:
+    await shop.start_worker(cache_age_s="0")
+    await shop.publish(PRODUCTS, [rung("phone", 1, 10_00), rung("phone-2", 2, 12_00)])
+    await shop.caught_up(topics.PRODUCT_UPDATED)
+    taken = "upsell|25|none|phones"
+    await shop.publish(FEEDBACK, [feedback(i, "added" if i % 2 else "shown", taken) for i in range(400)])
+    better = msgspec.structs.replace(basket("b-1"), event_id="better", lines=[Line("phone-2", 1, 12_00)])
+    await shop.publish(BASKETS, [basket("b-1")])
+    await shop.publish(BASKETS, [better])
+    await shop.caught_up(topics.SUGGESTION_FEEDBACK, topics.BASKET_UPDATED)
+
+    tables = shop.tables()
+    moves: dict[str, int] = {}
+    async with asyncio.timeout(PATIENCE_S):
+        while len(moves) < 2:
+            for _, fields in (await tables.acceptance.read()).moves.values():
+                moves |= fields
+            await asyncio.sleep(POLL_S)
+    await tables.close()
+    assert moves == {"h1:25|none|phones": 1, "u1:25|none|phones": 1}
+
+    offers, number = [], 0
+    async with asyncio.timeout(PATIENCE_S):
+        while not offers:  # a worker looks at what was counted every few seconds
+            number += 1
+            await shop.publish(BASKETS, [basket(f"later-{number}")])
+            await shop.caught_up(topics.BASKET_UPDATED)
+            made = [offer for one in await answers(shop) for offer in one.offers]
+            offers = [offer for offer in made if offer.expected_value is not None]
+    assert (offers[0].expected_value or 0) > 150
+    assert offers[0].reason.evidence["accepted"] == offers[0].reason.evidence["shown"] == 200
