@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+from collections.abc import Mapping
 
 import pytest
 from redis.exceptions import RedisError
@@ -11,7 +12,7 @@ from redis.exceptions import RedisError
 from tests.faults.arena import Arena
 from tests.faults.proxy import Proxy
 from tests.faults.redis_kinds import eventually
-from tests.redis_servers import SERVICE, RedisNode, SentinelGroup, sentinel_group
+from tests.redis_servers import PATIENCE_S, POLL_S, SERVICE, RedisNode, SentinelGroup, sentinel_group
 
 
 async def cut_off(replica: RedisNode) -> None:
@@ -117,10 +118,10 @@ async def test_a_primary_cut_off_from_everybody_is_replaced_and_comes_back_witho
     await arena.sleep(0.5, 1.5)
 
     await cut_off(replica)
-    behind = int((await replica.info("replication"))["master_repl_offset"])
+    behind = int((await replication(replica))["master_repl_offset"])
     await asyncio.sleep(lacking(arena.dice))
     proxies[0].blackhole()
-    written = int((await old.info("replication"))["master_repl_offset"])
+    written = int((await replication(old))["master_repl_offset"])
     arena.history.note("primary cut off", lost=written - behind)
     assert written > behind
     await promoted(group, replica)
@@ -132,10 +133,17 @@ async def test_a_primary_cut_off_from_everybody_is_replaced_and_comes_back_witho
     await arena.prove()
 
 
+async def replication(node: RedisNode) -> Mapping[str, str]:
+    """What it says of its replication; asked again when a sentinel, which gives it another role, cuts clients off."""
+    async with asyncio.timeout(PATIENCE_S):
+        while True:
+            try:
+                return await node.info("replication")
+            except (RedisError, OSError):
+                await asyncio.sleep(POLL_S)
+
+
 async def follows(node: RedisNode) -> bool:
     """It has become a replica and is in step with its primary."""
-    try:
-        state = await node.info("replication")
-    except (RedisError, OSError):
-        return False  # it cuts its clients off in the moment it becomes one
+    state = await replication(node)
     return state["role"] == "slave" and state["master_link_status"] == "up"
