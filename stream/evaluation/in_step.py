@@ -117,6 +117,7 @@ class InStep:
         await self._handlers[name](RecordBatch(name, 0, [record], 1, assignment=ASSIGNMENT))
         if topic in (topics.ORDER_PLACED, topics.ORDER_RETURNED):
             await self._app.upkeep.round()
+        await self._app.wiring.basket_moves.tell(self._last_ms)
         if self._app.fitter is not None:
             while await self._app.fitter.turn(lambda: self._last_ms):
                 pass

@@ -5,8 +5,8 @@ from __future__ import annotations
 from stream.decisions.acceptance import NO_ACCEPTANCE, Acceptance
 from stream.tables.acceptance import NOTHING_COUNTED, AcceptanceCounts, Counted, acceptance_of
 
-MAX_AGE_S = 5.0
-"""How old what is known may be: chances move slowly, and the counts are read as a whole."""
+AGES = 5
+"""So many times as old as other counts what is known may be: chances move slowly, and are read as a whole."""
 
 _NEVER = float("-inf")
 
@@ -14,8 +14,8 @@ _NEVER = float("-inf")
 class AcceptanceReader:
     """Reads the counts that changed, and sums them when any did."""
 
-    def __init__(self, table: AcceptanceCounts) -> None:
-        self._table = table
+    def __init__(self, table: AcceptanceCounts, max_age_s: float) -> None:
+        self._table, self._max_age_s = table, AGES * max_age_s
         self._counted: Counted = NOTHING_COUNTED
         self._read_s = _NEVER
         self.known: Acceptance = NO_ACCEPTANCE
@@ -27,7 +27,7 @@ class AcceptanceReader:
 
     async def look(self, now_s: float) -> None:
         """Read again when the last look is too long ago. Raises StateUnavailable."""
-        if self._read_s > now_s - MAX_AGE_S:
+        if self._read_s > now_s - self._max_age_s:
             return
         counted = await self._table.read(self._counted)
         if counted != self._counted or self._counted is NOTHING_COUNTED:

@@ -61,7 +61,7 @@ class ViewReader:
         self._chosen_read_s = NEVER
         self._fits = FitReader(tables.fitted, scorer)
         self._personal = PersonalReader(tables, self._half_age_s)
-        self._acceptance = AcceptanceReader(tables.acceptance)
+        self._acceptance = AcceptanceReader(tables.acceptance, max_age_s)
 
     def use(self, policy: Policy) -> None:
         """Read for another policy, from the next read on; what was derived under the old one is forgotten."""

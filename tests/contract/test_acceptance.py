@@ -22,7 +22,7 @@ from stream.tables.acceptance import (
     move_field,
     pane_of,
 )
-from stream.tables.acceptance_reader import MAX_AGE_S
+from stream.tables.acceptance_reader import AGES
 from stream.tables.store import Store
 from stream.tables.tables import Tables
 from stream.tables.view_reader import ViewReader
@@ -238,10 +238,10 @@ async def test_views_know_what_was_counted_some_seconds_later_and_forget_it_with
 
     await made.acceptance.count(owner, told((PHONES, "shown"), (PHONES, "added")))
 
-    assert not (await reader.read([], MAX_AGE_S / 2)).acceptance
-    known = (await reader.read([], MAX_AGE_S)).acceptance
+    assert not (await reader.read([], float(AGES) / 2)).acceptance
+    known = (await reader.read([], float(AGES))).acceptance
     assert known.counted("upsell", "phones") == Counts(1, 1)
-    assert (await reader.read([], 2 * MAX_AGE_S)).acceptance is known
+    assert (await reader.read([], 2 * float(AGES))).acceptance is known
     await store.commands([("DEL", made.keys.acceptance()), ("DEL", made.keys.acceptance(700))])
     made.begin_again()
-    assert not (await reader.read([], 2 * MAX_AGE_S)).acceptance
+    assert not (await reader.read([], 2 * float(AGES))).acceptance

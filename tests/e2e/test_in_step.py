@@ -92,6 +92,19 @@ async def settled(tables: Tables, expected: dict[bytes, bytes]) -> None:
             await asyncio.sleep(POLL_S / 5)
 
 
+async def told(tables: Tables) -> list[dict[int, dict[str, int]]]:
+    """What was counted of feedback and of moves, by pane."""
+    return [{pane: fields for pane, (_, fields) in part.items()} for part in await tables.acceptance.read()]
+
+
+async def same_chances(tables: Tables, twin: Tables) -> None:
+    """Return once what shoppers were seen to do unprompted is told: a worker does that by its clock."""
+    expected = await told(twin)
+    async with asyncio.timeout(PATIENCE_S):
+        while await told(tables) != expected:
+            await asyncio.sleep(POLL_S / 5)
+
+
 class Till:
     """Publishes one record at a time, with its time, and reads what comes back."""
 
@@ -114,7 +127,7 @@ class Till:
 async def test_the_worker_publishes_what_the_replay_in_memory_publishes(one_by_one: Shop) -> None:
     shop = one_by_one
     # Nothing expires: a worker does that every second, not in step.
-    chosen = {"cache_age_s": 0.0, "answer_orders": "all", "window_panes": 400}
+    chosen = {"cache_age_s": 0.0, "answer_orders": "all", "window_panes": 400, "expiry_interval_s": 0.1}
     twin = InStep(msgspec.structs.replace(shop.settings, **chosen))
     await twin.open()
     tables = shop.tables()
@@ -143,6 +156,7 @@ async def test_the_worker_publishes_what_the_replay_in_memory_publishes(one_by_o
             after = await fits(twin.tables)
             await settled(tables, {ident: row for ident, row in after.items() if before.get(ident) != row})
             before = after
+            await same_chances(tables, twin.tables)
 
         assert await fits(tables) == before
         source = f"{shop.prefix}{topics.ORDER_PLACED}/0"
