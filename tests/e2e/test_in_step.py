@@ -116,7 +116,7 @@ class Till:
         key, value, headers, _ = sent.outgoing
         name = self._shop.prefix + sent.topic
         await self._producer.send_and_wait(name, value, key, timestamp_ms=sent.at_ms, headers=list(headers))
-        found = []
+        found: list[tuple[bytes | None, bytes | None, list[tuple[str, bytes]]]] = []
         async with asyncio.timeout(PATIENCE_S):
             while len(found) < len(sent.answers):
                 for records in (await self._answers.getmany(timeout_ms=200)).values():

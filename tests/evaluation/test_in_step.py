@@ -30,7 +30,7 @@ def placed(event: OrderPlaced) -> tuple[str, Outgoing, datetime]:
 
 async def test_two_replays_of_a_history_write_the_same_bytes() -> None:
     history = load_history(str(ONLINE_RETAIL), orders=6)
-    written = []
+    written, count = list[bytes](), 0
     for _ in range(2):
         file = BytesIO()
         events = topic_messages(history.orders(), (), history.currency, True, None)
