@@ -10,6 +10,8 @@ import numpy as np
 import numpy.typing as npt
 from msgspec import Struct
 
+from stream.decisions.ladder import Ladder
+from stream.decisions.model import Product
 from stream.decisions.neighbours import NOBODY, OWN, NeighbourRow
 from stream.decisions.rhythm import FEWEST_TIMES, Rhythm, rhythm_of
 from stream.decisions.scorers import Scorer, own_weights
@@ -23,7 +25,8 @@ HALF_LIFE_DAYS: Final = 180
 
 
 class Habits(Struct, frozen=True):
-    """`items` by dense index, bought in `times` orders each; `frequency` is the same, older purchases counting less.
+    """`items` by dense index, bought in `times` orders each, last in the panes `last`; `frequency` is `times` with
+    older purchases counting less.
 
     Frequencies are of the customer's last purchase on, so that they change with the purchases alone.
     """
@@ -31,6 +34,7 @@ class Habits(Struct, frozen=True):
     items: Integers
     times: Integers
     frequency: Floats
+    last: Integers
     rhythms: tuple[Rhythm, ...] = ()
 
 
@@ -60,8 +64,23 @@ def habits_of(items: Sequence[int], panes: Sequence[int], pane_ms: int) -> Habit
         np.array(distinct, np.int64),
         np.array([len(bought[item]) for item in distinct], np.int64),
         np.array(frequency, np.float64),
+        np.array([max(bought[item]) for item in distinct], np.int64),
         tuple(rhythms),
     )
+
+
+def last_rung(habits: Habits, ladder: Ladder, skus: Sequence[str]) -> Product | None:
+    """The rung of a range that the customer bought last, of several in one pane the highest; None if none.
+
+    `skus` are by dense index.
+    """
+    rungs = {rung.sku: rung for rung in ladder.rungs}
+    bought = [
+        (pane, rungs[sku].rung, sku)
+        for item, pane in zip(habits.items.tolist(), habits.last.tolist(), strict=True)
+        if (sku := skus[item]) in rungs
+    ]
+    return rungs[max(bought)[2]] if bought else None
 
 
 def own_rows(

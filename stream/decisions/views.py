@@ -25,6 +25,7 @@ from msgspec import Struct
 
 from stream.decisions.acceptance import NO_ACCEPTANCE, Acceptance
 from stream.decisions.assortment import Assortment
+from stream.decisions.habits import Habits
 from stream.decisions.ladder import Ladder
 from stream.decisions.model import Product
 from stream.decisions.neighbours import NeighbourRow
@@ -54,10 +55,11 @@ def line_view(
 
 
 class Shopper(Struct, frozen=True, gc=False):
-    """What a customer's own orders say: a row of what they bought, and what they buy in a rhythm."""
+    """What a customer's own orders say: a row of what they bought, what they buy in a rhythm, and all of it."""
 
     own: NeighbourRow | None = None
     rhythms: tuple[Rhythm, ...] = ()
+    habits: Habits | None = None
 
 
 class Views(Struct, frozen=True, gc=False, kw_only=True):

@@ -1,4 +1,5 @@
-"""What shoppers do unprompted: a line of a range gives way to a higher rung of it, or stays.
+"""What shoppers do unprompted: a line of a range gives way to a higher rung of it, or stays; and a customer who bought
+in a range before comes back for a higher rung of it, or does not.
 
 The events of one basket come from one partition, so a worker sees its snapshots one after the other and remembers, of
 the latest baskets, which rung of each range they held first. That memory is lost with the worker, and what it saw in
@@ -8,9 +9,10 @@ the last seconds; a batch that is worked on twice is seen twice. These counts ar
 from __future__ import annotations
 
 from collections import Counter, OrderedDict
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 from stream.decisions.attribution import climb_band, step_band, tier_word
+from stream.decisions.habits import last_rung
 from stream.decisions.ladder import Ladder
 from stream.decisions.model import Basket, Product
 from stream.decisions.views import Views
@@ -47,11 +49,11 @@ class BasketMoves:
             for line in basket.lines:
                 seen = lines.get(line.sku)
                 if seen is not None and seen.ranged is not None and line.sku != basket.viewing:
-                    self._see(basket, seen.ranged, views.ladders)
+                    self._see(basket, seen.ranged, views)
 
-    def _see(self, basket: Basket, product: Product, ladders: Mapping[str, Ladder]) -> None:
+    def _see(self, basket: Basket, product: Product, views: Views) -> None:
         range_id = product.range_id or ""
-        ladder = ladders.get(range_id)
+        ladder = views.ladders.get(range_id)
         if ladder is None:
             return
         held = self._held.setdefault(basket.basket_id, {})
@@ -59,19 +61,33 @@ class BasketMoves:
         if len(self._held) > MOST_BASKETS:
             self._held.popitem(last=False)
         if range_id not in held:
-            bands = {_band(product, higher) for higher in ladder.above(product)}
-            held[range_id] = product if bands else None
-            for band in bands:
-                self._count(basket, HELD, band, range_id)
+            shopper = views.shoppers.get(basket.customer or "")
+            if shopper is not None and shopper.habits is not None:
+                before = last_rung(shopper.habits, ladder, views.skus)
+                if before is not None and self._hold(basket, before, ladder):
+                    self._go_up(basket, before, product, ladder)
+            held[range_id] = product if self._hold(basket, product, ladder) else None
             return
         first = held[range_id]
-        if first is None or product.rung <= first.rung:
+        if first is None or any(line.sku == first.sku for line in basket.lines):
             return
-        gone = all(line.sku != first.sku for line in basket.lines)
-        if gone and any(higher.sku == product.sku for higher in ladder.above(first)):
+        if self._go_up(basket, first, product, ladder):
             held[range_id] = None
-            self._count(basket, UP, _band(first, product), range_id)
-            self._tally.add("moves up")
+
+    def _hold(self, basket: Basket, held: Product, ladder: Ladder) -> bool:
+        """Count a rung that is held; whether there is one above it."""
+        bands = {_band(held, higher) for higher in ladder.above(held)}
+        for band in bands:
+            self._count(basket, HELD, band, held.range_id or "")
+        return bool(bands)
+
+    def _go_up(self, basket: Basket, held: Product, product: Product, ladder: Ladder) -> bool:
+        """Count a move if `product` is a rung above the one held; whether it is."""
+        if all(higher.sku != product.sku for higher in ladder.above(held)):
+            return False
+        self._count(basket, UP, _band(held, product), held.range_id or "")
+        self._tally.add("moves up")
+        return True
 
     def _count(self, basket: Basket, outcome: str, band: str, range_id: str) -> None:
         field = move_field(outcome, band, tier_word(basket.tier), range_id)

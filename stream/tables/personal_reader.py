@@ -178,7 +178,7 @@ class PersonalReader:
             known = [factor for factor in factors if factor is not None]
             rows = own_rows(scorer, list(habits.values()), cache.total_orders, known or None)
         return {
-            name: Shopper(row, bought.rhythms)
+            name: Shopper(row, bought.rhythms, bought)
             for (name, bought), row in zip(habits.items(), rows, strict=True)
         }
 

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections import Counter
 
+import msgspec
 import pytest
 
-from stream.decisions.views import Views
+from stream.decisions.habits import habits_of
+from stream.decisions.views import Shopper, Views
+from stream.decisions.window import DAY_MS
 from stream.errors import StateUnavailable
 from stream.ops.tally import Tally
 from stream.services import basket_moves
@@ -87,6 +90,38 @@ async def test_a_line_that_gives_way_to_a_higher_rung_is_a_move(
     moves: BasketMoves, tables: Tables, snapshots: list[str], counted: dict[str, int]
 ) -> None:
     see(moves, *snapshots)
+
+    assert await told(moves, tables) == counted
+
+
+def returning(*bought: tuple[str, int]) -> Views:
+    """The shop, and a customer who bought these in these panes."""
+    known = views(SHOP)
+    habits = habits_of([known.lines[sku].item for sku, _ in bought], [pane for _, pane in bought], DAY_MS)
+    return msgspec.structs.replace(known, shoppers={"ann": Shopper(habits=habits)})
+
+
+@pytest.mark.parametrize(
+    ("bought", "lines", "counted"),
+    [
+        ([("a", 3)], "b", {**STAYED, "u1:25|gold|r": 1, "h2:more|gold|r": 1}),
+        ([("a", 3)], "a", {"h1:25|gold|r": 2, "h1:more|gold|r": 2}),
+        ([("b", 3)], "a", {**STAYED, "h2:more|gold|r": 1}),
+        ([("c", 1), ("a", 3)], "c", {**STAYED, "u1:more|gold|r": 1}),
+        ([("a", 3), ("b", 3), ("x", 3)], "c", {"h2:more|gold|r": 1, "u2:more|gold|r": 1}),
+        ([("c", 3)], "a", STAYED),
+        ([("x", 3)], "a", STAYED),
+    ],
+)
+async def test_what_a_customer_bought_last_in_the_range_is_what_a_move_is_measured_from(
+    moves: BasketMoves,
+    tables: Tables,
+    bought: list[tuple[str, int]],
+    lines: str,
+    counted: dict[str, int],
+) -> None:
+    for snapshot in (lines, lines + "x"):
+        moves.note([basket(*snapshot, customer="ann", tier="gold", at_ms=NOW_MS)], returning(*bought))
 
     assert await told(moves, tables) == counted
 
