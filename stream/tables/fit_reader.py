@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 from msgspec.structs import replace
@@ -10,7 +10,6 @@ from msgspec.structs import replace
 from stream.decisions.fitted_rows import (
     NO_PARTNER,
     FittedWeights,
-    Floats,
     Listed,
     fitted_rows,
     partner_counts,
@@ -20,10 +19,7 @@ from stream.decisions.policy import Policy
 from stream.decisions.precision import is_stale
 from stream.decisions.scorers import FITS, Scorer
 from stream.tables.fitted import FittedRows, fitted_at, unpack
-from stream.tables.view_cache import FitList, Items, ViewCache
-
-Number = Callable[[Sequence[bytes]], Awaitable[Items]]
-"""The dense indices of SKU ids, -1 where nobody knows the SKU."""
+from stream.tables.view_cache import Boosts, FitList, Items, Number, ViewCache
 
 
 class FitReader:
@@ -78,9 +74,7 @@ class FitReader:
         self._scorer = scorer
         self._fit = list(FITS).index(scorer.weights) if scorer.weights in FITS else None
 
-    def derive(
-        self, cache: ViewCache, lines: Sequence[int], policy: Policy, boosts: Callable[[Items], Floats | None]
-    ) -> None:
+    def derive(self, cache: ViewCache, lines: Sequence[int], policy: Policy, boosts: Boosts) -> None:
         """Put what the scorer says in the place of the baseline rows of lines."""
         if not self._scorer.claims_association:
             for line in lines:

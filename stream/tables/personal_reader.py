@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Final, NamedTuple
 
 import numpy as np
@@ -20,18 +20,13 @@ from stream.decisions.views import Shopper
 from stream.tables.diary import purchases
 from stream.tables.fitted import HeadsCounted
 from stream.tables.tables import Tables
-from stream.tables.view_cache import NEVER, Diary, Items, ViewCache
+from stream.tables.view_cache import NEVER, Boosts, Diary, Items, Number, ViewCache
 
 MOST_DIARIES: Final = 20_000
 """Customers whose habits a worker remembers before it starts afresh: some kB each."""
 
 MOST_HEADS: Final = 70
 """Most ordered SKUs that popularity may offer."""
-
-Number = Callable[[Sequence[bytes]], Awaitable[Items]]
-"""The dense indices of SKU ids, -1 where nobody knows the SKU."""
-Boosts = Callable[[Items], Floats | None]
-"""The policy's factors on items; None where it has none."""
 
 
 class SegmentHeads(NamedTuple):

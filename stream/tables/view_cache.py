@@ -6,7 +6,7 @@ indices live as long as the cache; none of them leaves the worker.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from typing import NamedTuple, TypeVar
 
 import numpy as np
@@ -22,6 +22,10 @@ from stream.tables.ids import sku_id, tag_of
 
 Items = npt.NDArray[np.int64]
 """Dense indices."""
+Number = Callable[[Sequence[bytes]], Awaitable[Items]]
+"""The dense indices of SKU ids, -1 where nobody knows the SKU."""
+Boosts = Callable[[Items], npt.NDArray[np.float64] | None]
+"""The policy's factors on items; None where it has none."""
 
 NEVER = -np.inf
 UNREAD = -1

@@ -10,20 +10,18 @@ import numpy as np
 import numpy.typing as npt
 
 from stream.decisions.candidates import rungs_above
-from stream.decisions.ladder import build_ladder
-from stream.decisions.model import Basket, Product, product_of
-from stream.decisions.neighbours import neighbour_rows
+from stream.decisions.model import Basket, Product
 from stream.decisions.policy import Policy
 from stream.decisions.scorers import GRID, SERVED, Scorer
 from stream.decisions.views import Views
 from stream.tables.acceptance_reader import AcceptanceReader
-from stream.tables.catalogue import DELISTED, read_product
+from stream.tables.catalogue_reader import CatalogueReader
 from stream.tables.complement_reader import ComplementReader
+from stream.tables.count_reader import CountReader
 from stream.tables.fit_reader import FitReader
-from stream.tables.neighbours import unpack
 from stream.tables.personal_reader import Heads, PersonalReader
 from stream.tables.tables import Tables
-from stream.tables.view_cache import NEVER, UNREAD, Items, PartnerList, ViewCache, distinct
+from stream.tables.view_cache import NEVER, Items, ViewCache
 
 MOST_CACHED = 200_000
 """SKUs a worker remembers before it starts afresh: about 400 bytes each."""
@@ -49,8 +47,8 @@ class ViewReader:
         self._policy = self._next_policy = policy
         self._complements = ComplementReader(policy)
         self._window_days = tables.window.days()
-        self._versions: Items = np.zeros(0, np.int64)
-        self._versions_read_s = NEVER
+        self._catalogue = CatalogueReader(tables.catalogue, self._half_age_s)
+        self._counts = CountReader(tables.neighbours)
         self._cache = self._empty_cache()
         self._turn = asyncio.Lock()
         self._afresh = False
@@ -141,16 +139,17 @@ class ViewReader:
         full = len(self._cache.skus) > MOST_CACHED or len(self._cache.lists) > MOST_LISTS
         if full or self._afresh or self._policy is not self._next_policy:
             self._cache, self._policy = self._empty_cache(), self._next_policy
-            self._versions_read_s, self._afresh = NEVER, False
+            self._catalogue.forget()
+            self._afresh = False
             self._complements = ComplementReader(self._policy)
         lines = np.array(
             self._cache.number({line.sku for basket in baskets for line in basket.lines}), np.int64
         )
-        await self._look_at_catalogue(now_s)
+        await self._catalogue.look(now_s)
         await self._acceptance.look(now_s)
         await self._read_products(lines)
         ranged = [p for line in lines.tolist() if (p := self._product(line)) and p.range_id is not None]
-        await self._read_ladders(ranged, now_s)
+        await self._catalogue.read_ladders(self._cache, ranged, self._policy, self._number, now_s)
         rungs = self._cache.number(rungs_above(ranged, self._cache.ladders))
         await self._read_candidates(np.concatenate([lines, np.array(rungs, np.int64)]), now_s, keep_back)
         pinned = self._policy.pinned()
@@ -168,9 +167,12 @@ class ViewReader:
         if len(bought) or len(heads.shop):
             await self._read_products(np.concatenate([bought, heads.items]))
         if len(heads.shop):
-            await self._read_counts(heads.shop, now_s)
+            await self._counts.read_orders(cache, heads.shop, now_s)
             cache.total_orders = cache.total_orders or await self._tables.neighbours.total_orders()
         return heads
+
+    async def _read_products(self, items: Items) -> None:
+        await self._catalogue.read_products(self._cache, items)
 
     def _product(self, item: int) -> Product | None:
         return self._cache.assortment.products[item]
@@ -195,56 +197,6 @@ class ViewReader:
             window_days=self._window_days,
         )
 
-    async def _look_at_catalogue(self, now_s: float) -> None:
-        """Learn which shares of the catalogue changed; what did not is not read again."""
-        if self._versions_read_s <= now_s - self._half_age_s:
-            self._versions = np.array(await self._tables.catalogue.versions(), np.int64)
-            self._versions_read_s = now_s
-
-    async def _read_products(self, items: Items) -> None:
-        cache = self._cache
-        items = distinct(items)
-        versions = self._versions[cache.tag_of_item[items]]
-        changed = cache.product_versions[items] != versions
-        stale = items[changed]
-        if not len(stale):
-            return
-        events = await self._tables.catalogue.products([cache.idents[item] for item in stale])
-        read_before = (cache.product_versions[stale] != UNREAD).tolist()
-        cache.product_versions[stale] = versions[changed]
-        for item, event, again in zip(stale.tolist(), events, read_before, strict=True):
-            if event is not None and event != cache.product_events[item]:
-                cache.product_events[item] = event
-                if again:
-                    cache.product_changed(item)
-                cache.assortment.put(item, _product(cache.skus[item], event))
-                if item in cache.lists:
-                    cache.look_again([item])
-
-    async def _read_ladders(self, lines: Sequence[Product], now_s: float) -> None:
-        """Ladders of the ranges that these lines stand in, with all their products."""
-        cache = self._cache
-        ranges = {product.range_id or "": None for product in lines}
-        if not ranges:
-            return
-        asked = {cache.ranges.setdefault(name, len(cache.ranges)): name for name in ranges}
-        stale = cache.ladders_read.stale(np.array(list(asked), np.int64), now_s)
-        if len(stale):
-            members = await self._tables.catalogue.ladder_members([asked[item] for item in stale.tolist()])
-            await self._fill_ladders(members)
-            cache.ladders_read.read(stale, now_s)
-
-    async def _fill_ladders(self, members: dict[str, list[bytes]]) -> None:
-        cache = self._cache
-        numbers = await self._number([ident for idents in members.values() for ident in idents])
-        await self._read_products(numbers[numbers >= 0])
-        for name, idents in members.items():
-            products = (self._product(cache.by_ident[ident]) for ident in idents if ident in cache.by_ident)
-            held = tuple(p for p in products if p is not None and p.range_id == name)
-            if held != cache.ladder_members.get(name):
-                cache.ladder_members[name] = held
-                cache.ladders[name] = build_ladder(held, self._policy)
-
     async def _read_candidates(self, lines: Items, now_s: float, keep_back: bool) -> None:
         """Partner lists with the order counts they are weighed by, complements, and the products of both.
 
@@ -259,17 +211,19 @@ class ViewReader:
             self._fits.read(cache, stale.tolist()),
             self._tables.neighbours.total_orders(),
         )
-        await self._keep_lists(stale.tolist(), packed)
+        await self._counts.keep_lists(cache, stale.tolist(), packed, self._number)
         await self._fits.keep(cache, stale.tolist(), fits, self._number, keep_back=keep_back)
         partners = np.concatenate([cache.candidates_of(item) for item in stale.tolist()])
         await asyncio.gather(
-            self._read_counts(partners, now_s),
+            self._counts.read_orders(cache, partners, now_s),
             self._read_products(np.concatenate([partners, self._complements.companions(cache, stale)])),
         )
         cache.total_orders = total
         outdated = cache.outdated(stale)
         if outdated:
-            self._derive_rows(outdated)
+            self._counts.derive(cache, outdated, self._policy, self._boosts)
+            self._fits.derive(cache, outdated, self._policy, self._boosts)
+            cache.derived(outdated)
         unnamed = cache.unnamed(stale)
         self._complements.name(cache, unnamed, self._boost)
         cache.look_again({*outdated, *unnamed})
@@ -288,44 +242,6 @@ class ViewReader:
             await self._read_products(named)
         cache.look_again(before | (held.keys() & lines))
 
-    async def _keep_lists(self, lines: Sequence[int], packed: Sequence[bytes]) -> None:
-        """Keep the lists that changed, without partners whose SKU nobody wrote down."""
-        cache = self._cache
-        changed = [
-            (line, raw)
-            for line, raw in zip(lines, packed, strict=True)
-            if line not in cache.lists or cache.lists[line].raw != raw
-        ]
-        lists = [unpack(raw) for _, raw in changed]
-        numbers = await self._number([ident for _, idents, _ in lists for ident in idents])
-        start = 0
-        for (line, raw), (orders, idents, counts) in zip(changed, lists, strict=True):
-            partners = numbers[start : start + len(idents)]
-            known = partners >= 0
-            cache.lists[line] = PartnerList(raw, orders, partners[known], counts[known])
-            cache.outdate(line)
-            start += len(idents)
-
-    def _derive_rows(self, lines: Sequence[int]) -> None:
-        """The neighbour rows of lines whose lists and counts are at hand."""
-        cache = self._cache
-        lists = [cache.lists[line] for line in lines]
-        partners = np.concatenate([kept.partners for kept in lists])
-        rows = neighbour_rows(
-            lines,
-            [kept.orders for kept in lists],
-            np.cumsum([0, *(len(kept.partners) for kept in lists)]),
-            partners.astype(np.int32),
-            np.concatenate([kept.counts for kept in lists]),
-            cache.order_counts[partners],
-            cache.total_orders,
-            self._policy,
-            self._boosts(partners),
-        )
-        cache.learned.update(zip(lines, rows, strict=True))
-        self._fits.derive(cache, lines, self._policy, self._boosts)
-        cache.derived(lines)
-
     def release(self) -> None:
         """Let the fitter hear of what was kept back."""
         self._fits.release()
@@ -340,21 +256,7 @@ class ViewReader:
             return None
         return np.array([self._boost(item) for item in items.tolist()], np.float64)
 
-    async def _read_counts(self, items: Items, now_s: float) -> None:
-        """Read the order counts that are stale."""
-        cache = self._cache
-        stale = cache.counts_read.stale(items, now_s)
-        if len(stale):
-            counts = await self._tables.neighbours.order_counts([cache.idents[i] for i in stale])
-            cache.count(stale, np.array(counts, np.int64))
-            cache.counts_read.read(stale, now_s)
-
     async def _number(self, idents: Sequence[bytes]) -> Items:
         unknown = [ident for ident in idents if ident not in self._cache.by_ident]
         names = await self._tables.dictionary.names(unknown) if unknown else {}
         return self._cache.number_idents(idents, names)
-
-
-def _product(sku: str, event: bytes) -> Product:
-    """The product of a stored event."""
-    return Product(sku=sku, delisted=True) if event == DELISTED else product_of(read_product(event))

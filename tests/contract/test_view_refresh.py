@@ -102,7 +102,7 @@ async def test_rows_are_made_anew_of_the_lines_alone_that_something_changed_for(
         derived.append([reader.cache.skus[line] for line in lines])
         return neighbour_rows(lines, *rest)
 
-    monkeypatch.setattr("stream.tables.view_reader.neighbour_rows", noted)
+    monkeypatch.setattr("stream.tables.count_reader.neighbour_rows", noted)
     await reader.read([basket("a", "c")], 1.0)
     await fit(made, "a", Random(1))
     await reader.read([basket("a", "c")], 2.0)
