@@ -64,7 +64,7 @@ async def publisher(proxy: Proxy, timeout_s: float = 30.0) -> AsyncIterator[Publ
         await made.stop()
 
 
-SUGGESTION = [Outgoing(b"k", b"told")]
+SUGGESTION = [Outgoing(b"k", b"told", name="s-1")]
 
 
 @pytest.mark.slow
