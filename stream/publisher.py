@@ -106,7 +106,8 @@ class Publisher:
 
         Raises StateUnavailable when that cannot be confirmed: publish the same messages again. Those with a name that
         are still on their way are waited for and not sent once more; only what failed with its outcome unknown may
-        arrive twice. Raises MessageRefused when Kafka will never take one of them.
+        arrive twice. Those without a name may arrive once for each publish.
+        Raises MessageRefused when Kafka will never take one of them.
         """
         if not messages:
             return
