@@ -38,7 +38,7 @@ test: setup system lint ## lint, types, full branch coverage of the decisions, a
 ifeq ($(ARGS),)
 	$(BIN)/python -m pytest tests/decisions -q --cov=stream.decisions --cov-branch --cov-report=term-missing --cov-fail-under=100
 endif
-	$(BIN)/python -m pytest $(or $(ARGS),--ignore=tests/decisions)
+	$(BIN)/python -m pytest $(or $(ARGS),--ignore=tests/decisions -q)
 
 lint: setup ## ruff and mypy
 	$(BIN)/ruff check .

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Generator, Iterator
 
 import pytest
 import redis
@@ -25,6 +25,23 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
     terminalreporter.section("brokers")
     for note in config.stash[SERVICES].notes or ["no test asked for Kafka or Redis"]:
         terminalreporter.write_line(note)
+
+
+TOLD_AT_ONCE = 40
+"""Last lines of a failure that are shown when it happens, a quarter of an hour before the whole of it."""
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    report = yield
+    terminal = item.config.pluginmanager.get_plugin("terminalreporter")
+    if report.failed and terminal is not None:
+        terminal.write_line(f"\nFAILED {report.nodeid} ({report.when})")
+        for line in report.longreprtext.splitlines()[-TOLD_AT_ONCE:]:
+            terminal.write_line(line)
+    return report
 
 
 # `--hypothesis-profile=long`: what looks longer there says so itself.

@@ -41,10 +41,22 @@ class LocalCluster:
         return [node for node in sorted(self.nodes, key=lambda n: n.port) if node.port in ports]
 
     async def owner(self, key: bytes) -> RedisNode:
-        """The node that has a key's slot."""
+        """The node that has a key's slot and knows it: what others say of it may be a moment old."""
         slot = key_slot(key)
-        port = next(int(r[2][1]) for r in await self._slots() if r[0] <= slot <= r[1])
-        return next(node for node in self.nodes if node.port == port)
+        async with asyncio.timeout(PATIENCE_S):
+            while True:
+                for node in self.nodes:
+                    if node.process.running and await self._owns(node, slot):
+                        return node
+                await asyncio.sleep(POLL_S)
+
+    @staticmethod
+    async def _owns(node: RedisNode, slot: int) -> bool:
+        try:
+            of_ranges = await node.ask("CLUSTER", "SLOTS")
+        except RedisError:
+            return False
+        return any(r[0] <= slot <= r[1] and int(r[2][1]) == node.port for r in of_ranges)
 
     async def replicas(self, primary: RedisNode) -> list[RedisNode]:
         """The running replicas of a primary, in step or not."""
@@ -97,10 +109,14 @@ class LocalCluster:
         await source.ask("CLUSTER", "SETSLOT", slot, "MIGRATING", await target.ask("CLUSTER", "MYID"))
 
     async def move_keys(self, slot: int, source: RedisNode, target: RedisNode, at_once: int = 20) -> int:
-        """Move up to so many keys of a slot under way; how many were moved."""
+        """Move up to so many keys of a slot under way; how many were moved.
+
+        A move that was cut short may have left a key at both ends. The source's is the one that was used since,
+        so it replaces the other, as `redis-cli --cluster` has it.
+        """
         keys = await source.ask("CLUSTER", "GETKEYSINSLOT", slot, at_once)
         if keys:
-            await source.ask("MIGRATE", "127.0.0.1", target.port, "", 0, 5_000, "KEYS", *keys)
+            await source.ask("MIGRATE", "127.0.0.1", target.port, "", 0, 5_000, "REPLACE", "KEYS", *keys)
         return len(keys)
 
     async def end_move(self, slot: int, target: RedisNode) -> None:
