@@ -29,10 +29,10 @@ def offer_id(suggestion: str, kind: str, sku: str, replaces_sku: str | None = No
 
     Within a suggestion no two offers share one; an upsell of two lines to one product is two offers.
     """
-    return f"{suggestion}-{offer_token(kind, sku, replaces_sku)}"
+    return suggestion + offer_tail(kind, sku, replaces_sku)
 
 
-def offer_token(kind: str, sku: str, replaces_sku: str | None = None) -> str:
-    """The part of an offer's id that is the same in every suggestion."""
+def offer_tail(kind: str, sku: str, replaces_sku: str | None = None) -> str:
+    """The end of an offer's id, which is the same in every suggestion."""
     text = f"{kind}\0{sku}" if replaces_sku is None else f"{kind}\0{sku}\0{replaces_sku}"
-    return blake2b(text.encode(), digest_size=6).hexdigest()
+    return f"-{blake2b(text.encode(), digest_size=6).hexdigest()}"

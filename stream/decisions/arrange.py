@@ -22,7 +22,6 @@ from stream.decisions.codes import (
 )
 from stream.decisions.eligibility import refusal
 from stream.decisions.explain import why_upsell
-from stream.decisions.ladder import fare_grid
 from stream.decisions.model import Basket, Decision
 from stream.decisions.neighbours import Refused
 from stream.decisions.policy import Policy
@@ -32,7 +31,6 @@ from stream.decisions.upsell import NO_UPSELLS, Upsell
 from stream.decisions.views import Views
 from stream.decisions.worth import Worth, by_value
 from stream.events import Offer, Reason, Suppressed
-from stream.identity import offer_id
 
 SILENCE_KEPT = 5
 """Candidates (or lines) that a decision without offers names."""
@@ -96,7 +94,7 @@ def _pick(draft: Draft, most: int, ranked: Iterable[Ranked], views: Views) -> No
     """Walk down the ranking and take what goes with the basket and with what was taken before it."""
     basket, picked, refused = draft.considered.basket, draft.picked, draft.refused
     cart, goods, policy = draft.considered.cart, views.assortment, draft.considered.policy
-    unlimited = not (
+    limited = (
         basket.max_price is not None
         or basket.exclude_skus
         or basket.excluded_categories
@@ -104,12 +102,15 @@ def _pick(draft: Draft, most: int, ranked: Iterable[Ranked], views: Views) -> No
         or policy.bans
         or policy.banned_categories
     )
-    currency = goods.currency(basket.currency)
+    plain = () if limited else (goods.currency(basket.currency), UNLISTED)
     cap = most if policy.max_per_category is None else policy.max_per_category
-    ranges = [goods.range_number(product.range_id or "") for product in draft.considered.ranged]
+    ranges: list[int] = []
+    if draft.considered.ranged:
+        ranges = [goods.range_number(product.range_id or "") for product in draft.considered.ranged]
     shelves: list[int] = []
-    upsold = {offer.sku for offer in draft.upsells}
+    upsold = {offer.sku for offer in draft.upsells} if draft.upsells else ()
     facts, floor, again = goods.facts, policy.min_score, draft.again.items
+    said_already = bool(upsold or again)
     for rhythm in draft.again.chosen:
         _, shelf, of_range = facts[rhythm.item]
         shelves.append(shelf)
@@ -120,11 +121,11 @@ def _pick(draft: Draft, most: int, ranked: Iterable[Ranked], views: Views) -> No
         sale, shelf, of_range = facts[item]
         if item in cart:
             code = IN_CART
-        elif (upsold and views.skus[item] in upsold) or (again and item in again):
+        elif said_already and (item in again or views.skus[item] in upsold):
             continue
         elif score <= floor:
             code = BELOW_CONFIDENCE
-        elif unlimited and (sale in (currency, UNLISTED)):
+        elif sale in plain:
             code = None
         else:
             code = refusal(views.skus[item], goods.products[item], basket, policy, draft.considered.at_ms)
@@ -149,33 +150,25 @@ def _pick(draft: Draft, most: int, ranked: Iterable[Ranked], views: Views) -> No
 def finish(draft: Draft, reasons: Iterator[Reason], views: Views) -> Decision:
     """The decision of a draft, its cross-sells taking the next reasons in order."""
     offers, skus, goods = draft.upsells, views.skus, views.assortment
-    products, token_of = goods.products, goods.cross_sell_token
-    suggestion, tokens = (
-        draft.considered.basket.suggestion_id,
-        goods.added_tokens(draft.considered.basket.tier),
-    )
+    basket, cards = draft.considered.basket, goods.cards
+    suggestion, tokens = basket.suggestion_id, goods.added_tokens(basket.tier)
     worth = None
     if views.acceptance is not NO_ACCEPTANCE and views.acceptance.counted(CROSS_SELL).trials:
         worth = Worth(draft.considered, draft.picked, views)
     for candidate, reason in zip(draft.picked, reasons, strict=False):
         item, _, score = candidate
-        sku, product = skus[item], products[item]
-        title, price, shelf = None, None, ""
-        if product is not None:
-            title, price = product.title, product.price
-            if product.category:
-                shelf = product.category[-1]
-        ident = f"{suggestion}-{token_of(item, sku)}"
+        tail, sku, title, price, shelf, _ = cards[item] or goods.card(item, skus[item])
+        ident, token = suggestion + tail, tokens[shelf]
         offers.append(
-            Offer(ident, "cross_sell", sku, score, reason, title, price, None, None, [], tokens[shelf])
+            Offer(ident, "cross_sell", sku, score, reason, title, price, None, None, [], token)
             if worth is None
             else Offer(
-                *(ident, "cross_sell", sku, score, reason, title, price, None, None, [], tokens[shelf]),
+                *(ident, "cross_sell", sku, score, reason, title, price, None, None, [], token),
                 _rounded(worth.expected(candidate)),
             )
         )
     if draft.considered.policy.bundles:
-        bundle_up(draft.considered, offers, [products[item] for item, *_ in draft.picked])
+        bundle_up(draft.considered, offers, [goods.products[item] for item, *_ in draft.picked])
     if draft.again.chosen:
         offers = _with_due(draft, offers, views)
     if draft.considered.policy.thresholds:
@@ -195,18 +188,18 @@ def _with_due(draft: Draft, offers: list[Offer], views: Views) -> list[Offer]:
 
 
 def _upsell_offer(up: Upsell, basket: Basket, policy: Policy) -> Offer:
-    sku, replaced = up.offered.sku, up.held.sku
+    step = up.ladder.step(up.held, up.offered, policy.max_grid_rungs)
     return Offer(
-        offer_id=offer_id(basket.suggestion_id, "upsell", sku, replaced),
+        offer_id=basket.suggestion_id + step.offer_tail,
         kind="upsell",
-        sku=sku,
+        sku=up.offered.sku,
         score=up.score,
-        reason=why_upsell(up, basket.currency),
+        reason=why_upsell(up, step, basket.currency),
         title=up.offered.title,
         price=up.offered.price,
-        replaces_sku=replaced,
+        replaces_sku=up.held.sku,
         price_step=up.price_step,
-        ladder=fare_grid(up.ladder, up.held, up.offered, policy),
+        ladder=step.grid,
         token=up.place(basket.tier).token,
         expected_value=None if up.estimate is None else round(up.expected),
     )

@@ -1,7 +1,8 @@
-"""What is for sale: products by dense index, and of each the few numbers a ranking asks for.
+"""What is for sale: products by dense index, the few numbers a ranking asks for, and the card of what is offered.
 
 A ranking looks at a dozen candidates of every basket. What it asks of most of them (sold in this currency, on
-which shelf, of which range) are three small numbers; only what is offered is looked at as a product.
+which shelf, of which range) are three small numbers; only what is offered is looked at as a product, and of that
+what is the same in every offer stands together on a card.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from typing import Final, NamedTuple
 
 from stream.decisions.attribution import AddedTokens
 from stream.decisions.model import Product
-from stream.identity import offer_token
+from stream.identity import offer_tail
 
 
 class Facts(NamedTuple):
@@ -29,6 +30,18 @@ UNLISTED: Final = 0
 TO_BE_ASKED: Final = -1
 """In the place of a currency: not simply for sale, `eligibility.refusal` has to be asked."""
 
+
+class Card(NamedTuple):
+    """What every offer of a product says, whoever it is made to; `name` is what reasons call it."""
+
+    offer_tail: str
+    sku: str
+    title: str | None
+    price: int | None
+    shelf: str
+    name: str
+
+
 _UNLISTED_FACTS: Final = Facts(UNLISTED, 0, 0)
 
 
@@ -38,7 +51,7 @@ class Assortment:
     def __init__(self) -> None:
         self.products: list[Product | None] = []
         self.facts: list[Facts] = []
-        self._tokens: list[str] = []
+        self.cards: list[Card | None] = []
         self._numbers: dict[object, int] = {}
         self._facts: dict[Facts, Facts] = {}
         self._added_tokens: dict[str, AddedTokens] = {}
@@ -47,7 +60,7 @@ class Assortment:
         """The dense index of one more SKU."""
         self.products.append(None)
         self.facts.append(_UNLISTED_FACTS)
-        self._tokens.append("")
+        self.cards.append(None)
         item = len(self.products) - 1
         if product is not None:
             self.put(item, product)
@@ -56,6 +69,7 @@ class Assortment:
     def put(self, item: int, product: Product) -> None:
         """Say what the catalogue now holds for a dense index."""
         self.products[item] = product
+        self.cards[item] = None
         facts = Facts(
             self.currency(product.currency) if product.plain and product.price is not None else TO_BE_ASKED,
             self._number(product.category) if product.category else 0,
@@ -63,12 +77,16 @@ class Assortment:
         )
         self.facts[item] = self._facts.setdefault(facts, facts)  # few differ, and few stay in the cache
 
-    def cross_sell_token(self, item: int, sku: str) -> str:
-        """`identity.offer_token` of the cross-sell of a SKU, digested at its first offer."""
-        token = self._tokens[item]
-        if not token:
-            token = self._tokens[item] = offer_token("cross_sell", sku)
-        return token
+    def card(self, item: int, sku: str) -> Card:
+        """The card of a product as a cross-sell, drawn at its first offer; then it stands in `cards`."""
+        product = self.products[item]
+        title, price, shelf = None, None, ""
+        if product is not None:
+            title, price = product.title, product.price
+            shelf = product.category[-1] if product.category else ""
+        card = Card(offer_tail("cross_sell", sku), sku, title, price, shelf, sku if title is None else title)
+        self.cards[item] = card
+        return card
 
     def added_tokens(self, tier: str) -> AddedTokens:
         """Attribution tokens of cross-sells to a tier, by the last name of the category."""

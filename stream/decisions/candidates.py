@@ -46,16 +46,21 @@ def consider(
     """Choose the upsells of a basket, `at_most` so many, and gather the rows of the lines that result."""
     at_ms = now_ms if basket.at_ms is None else basket.at_ms
     prices, known = line_prices(basket), views.lines
+    cart: list[int] = []
+    ranged: list[Product] = []
+    rows: list[NeighbourRow] = []
     # By SKU, so that of two lines that speak equally loud the same one is named whatever their order.
-    lines = [line for sku in sorted(prices) if (line := known.get(sku)) is not None]
-    cart = [line.item for line in lines]
-    ranged = [line.ranged for line in lines if line.ranged is not None]
+    for sku in sorted(prices):
+        if (line := known.get(sku)) is not None:
+            cart.append(line.item)
+            rows += line.rows
+            if line.ranged is not None:
+                ranged.append(line.ranged)
     upsells = NO_UPSELLS
     if ranged:
         upsells = choose_upsells(basket, prices, ranged, views, policy, at_ms, at_most)
-        rows = _rows(prices, {up.held.sku: up.offered.sku for up in upsells.chosen}, views, policy)
-    else:
-        rows = [row for line in lines for row in line.rows]
+        if upsells.chosen:
+            rows = _rows(prices, {up.held.sku: up.offered.sku for up in upsells.chosen}, views, policy)
     if policy.pins:
         rows += pinned_rows(policy.pins, prices, views.pins)
     shopper = views.shoppers.get(basket.customer) if basket.customer is not None else None
@@ -123,13 +128,13 @@ def superseded(considered: Considered, views: Views) -> list[Suppressed]:
     spoken_for = {*considered.cart, *(lines[up.offered.sku].item for up in chosen if up.offered.sku in lines)}
     for row in considered.rows:
         spoken_for.update(row.candidates())
-    lost: dict[int, float] = {}
+    lost: dict[int, int] = {}
     for up in chosen:
         for row in lines[up.held.sku].rows:
             if row.source < ORDERS:
                 continue
-            for item, weight in row.weights().items():
+            for item, weight in zip(row.candidates(), row.whole_weights(), strict=True):
                 if item not in spoken_for:
-                    lost[item] = lost.get(item, 0.0) + weight
+                    lost[item] = lost.get(item, 0) + weight
     best = sorted((-weight, skus[item]) for item, weight in lost.items())
     return [Suppressed(sku, SUPERSEDED_BY_UPSELL) for _, sku in best[:SUPERSEDED_KEPT]]

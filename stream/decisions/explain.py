@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from stream.decisions.evidence import Evidence
-from stream.decisions.ladder import features_gained, features_lost
+from stream.decisions.ladder import Step
 from stream.decisions.neighbours import CATALOGUE, CATEGORY, OWN, PINNED, POPULAR, NeighbourRow
 from stream.decisions.rhythm import Rhythm
 from stream.decisions.upsell import Upsell
@@ -72,13 +72,12 @@ def why_cross_sells(found: Evidence, rows: Sequence[NeighbourRow], views: Views)
 
 
 def _co_purchase(row: NeighbourRow, together: int, views: Views) -> Reason:
-    sku, orders, days = views.skus[row.item], row.orders, views.window_days
-    product = views.assortment.products[row.item]
-    title = sku if product is None or product.title is None else product.title
+    item, orders, days, goods = row.item, row.orders, views.window_days, views.assortment
+    _, sku, _, _, _, name = goods.cards[item] or goods.card(item, views.skus[item])
     return Reason(
         "CO_PURCHASE",
         {"sku": sku, "together": together, "orders": orders, "window_days": days},
-        f"{together} of {orders} orders with {title} in {days} days also had this",
+        f"{together} of {orders} orders with {name} in {days} days also had this",
     )
 
 
@@ -99,9 +98,8 @@ def _pinned(_row: NeighbourRow, _weight: float, _counted: int, _views: Views) ->
 
 
 def _complement(row: NeighbourRow, weight: float, _counted: int, views: Views) -> Reason:
-    sku, product = views.skus[row.item], views.assortment.products[row.item]
-    title = sku if product is None or product.title is None else product.title
-    return Reason("COMPLEMENT", {"sku": sku, "weight": weight}, f"Goes with {title}")
+    card = views.assortment.cards[row.item] or views.assortment.card(row.item, views.skus[row.item])
+    return Reason("COMPLEMENT", {"sku": card.sku, "weight": weight}, f"Goes with {card.name}")
 
 
 def _bought_before(_row: NeighbourRow, _weight: float, counted: int, _views: Views) -> Reason:
@@ -169,10 +167,9 @@ def why_threshold(reason: Reason, missing: int, threshold: int, currency: str) -
     return Reason("THRESHOLD", evidence | reason.evidence, text)
 
 
-def why_upsell(upsell: Upsell, currency: str) -> Reason:
+def why_upsell(upsell: Upsell, step: Step, currency: str) -> Reason:
     """The step of an upsell: what it costs and what it brings."""
-    gained = features_gained(upsell.held, upsell.offered)
-    lost = features_lost(upsell.held, upsell.offered)
+    gained, lost = step.gained, step.lost
     evidence: dict[str, int | float | str] = {
         "sku": upsell.held.sku,
         "price_step": upsell.price_step,

@@ -13,9 +13,19 @@ from stream.decisions.eligibility import refusal
 from stream.decisions.model import Basket, Product
 from stream.decisions.policy import Policy
 from stream.events import FeatureValue, Rung, Suppressed
+from stream.identity import offer_tail
 
 AFTER_ORDER_KINDS = frozenset({"service", "subscription"})
 """What can still be exchanged for a higher rung once the order is placed."""
+
+
+class Step(Struct, frozen=True, gc=False):
+    """What every offer of one rung instead of another says: the tail of its id, the fare grid, features by name."""
+
+    offer_tail: str
+    grid: list[Rung]
+    gained: list[str]
+    lost: list[str]
 
 
 class Ladder(Struct, frozen=True, gc=False):
@@ -30,6 +40,20 @@ class Ladder(Struct, frozen=True, gc=False):
     grid: tuple[Rung, ...]
     levels: tuple[int, ...]
     variants: tuple[str, ...]
+    steps: dict[tuple[str, str, int], Step] = {}
+    """Those that were offered before, by the SKUs held and offered and the longest grid."""
+
+    def step(self, held: Product, offered: Product, most: int) -> Step:
+        """The step from one rung to another with at most so many rungs in its grid, worked out once."""
+        step = self.steps.get((held.sku, offered.sku, most))
+        if step is None:
+            step = self.steps[held.sku, offered.sku, most] = Step(
+                offer_tail("upsell", offered.sku, held.sku),
+                fare_grid(self, held, offered, most),
+                features_gained(held, offered),
+                features_lost(held, offered),
+            )
+        return step
 
     def above(self, held: Product) -> Sequence[Product]:
         """Rungs strictly above a product, of its variant, lowest first."""
@@ -134,7 +158,7 @@ def _step_refusal(
     return STEP_TOO_HIGH if price > line_price * most else None
 
 
-def fare_grid(ladder: Ladder, held: Product, offered: Product, policy: Policy) -> list[Rung]:
+def fare_grid(ladder: Ladder, held: Product, offered: Product, most: int) -> list[Rung]:
     """Every rung of the range that is sold, against every feature of the range: false is not included.
 
     Of a range with several variants only the line's is drawn; of a very long one the part up to the offer.
@@ -147,7 +171,6 @@ def fare_grid(ladder: Ladder, held: Product, offered: Product, policy: Policy) -
     ]
     skus = [sku for sku, _ in shown]
     line = skus.index(held.sku) if held.sku in skus else 0
-    most = policy.max_grid_rungs
     start = max(0, min(line, len(shown) - most), skus.index(offered.sku) + 1 - most)
     return [column for _, column in shown[start : start + most]]
 

@@ -67,10 +67,14 @@ class NeighbourRow(Struct, frozen=True, gc=False):
         """Dense indices of the candidates."""
         return memoryview(self.keys).cast("i").tolist()
 
+    def whole_weights(self) -> list[int]:
+        """The weights of the candidates in their order, in `FRACTION`s."""
+        return memoryview(self.values).cast("q")[::2].tolist()
+
     def weights(self) -> dict[int, float]:
         """Weight of each candidate, by dense index."""
-        weights = memoryview(self.values).cast("q")[::2]
-        return {item: weight / FRACTION for item, weight in zip(self.candidates(), weights, strict=True)}
+        pairs = zip(self.candidates(), self.whole_weights(), strict=True)
+        return {item: weight / FRACTION for item, weight in pairs}
 
 
 class Baseline(NamedTuple):
