@@ -41,6 +41,7 @@ async def follow_replay(settings: Settings) -> None:
     with _progress() as bars:
         tasks: dict[str, TaskID] = {}
         shown: dict[str, tuple[int, int]] = {}
+        last = False
         while True:
             progress = await replayed(settings)
             for name, (done, total) in progress.items():
@@ -49,9 +50,9 @@ async def follow_replay(settings: Settings) -> None:
                 bars.update(tasks[name], completed=done, total=total)
                 if not notes.is_terminal and shown.get(name) != (done, total):
                     notes.print(f"{name}: {done} of {total}", highlight=False)
-            if all(done >= total for done, total in progress.values()):
+            if last or all(done >= total for done, total in progress.values()):
                 return
-            if progress == shown and await nothing_left(settings):
-                return
+            # Found out after the look above: where they stood meanwhile is shown before the end.
+            last = progress == shown and await nothing_left(settings)
             shown = progress
-            await asyncio.sleep(LOOK_S)
+            await asyncio.sleep(0.0 if last else LOOK_S)

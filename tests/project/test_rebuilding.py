@@ -40,3 +40,26 @@ async def test_a_rebuild_is_followed_until_the_workers_are_through(
     await rebuilding.follow_replay(load_settings({}))
 
     assert shown in said.getvalue()
+
+
+async def test_workers_that_come_through_between_two_looks_are_shown_where_they_end(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    stands = {"order-placed": (0, 8)}
+
+    async def replayed(_: Settings) -> dict[str, tuple[int, int]]:
+        return dict(stands)
+
+    async def nothing_left(_: Settings) -> bool:
+        stands["order-placed"] = (8, 8)
+        return True
+
+    said = io.StringIO()
+    monkeypatch.setattr(rebuilding, "replayed", replayed)
+    monkeypatch.setattr(rebuilding, "nothing_left", nothing_left)
+    monkeypatch.setattr(rebuilding, "LOOK_S", 0.0)
+    monkeypatch.setattr(rebuilding, "notes", Console(file=said, width=100))
+
+    await rebuilding.follow_replay(load_settings({}))
+
+    assert said.getvalue() == "order-placed: 0 of 8\norder-placed: 8 of 8\n"
