@@ -8,18 +8,17 @@ from typing import Generic, Literal, TypeVar
 from msgspec import Struct
 
 from stream import topics
+from stream.announcements import ErasureProven, TierChanged
 from stream.events import (
     BasketUpdated,
     CustomerErased,
     CustomerUpdated,
-    ErasureProven,
     OrderPlaced,
     OrderReturned,
     ProductUpdated,
-    Suggestion,
     SuggestionFeedback,
-    TierChanged,
 )
+from stream.suggestion import Suggestion
 
 MAJOR_VERSION = 1
 

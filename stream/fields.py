@@ -1,4 +1,4 @@
-"""What fields are made of: bounded text, money, times. The events in `stream.events` are built from these."""
+"""What fields are made of: bounded text, money, times. Everything that travels on a topic is built from these."""
 
 from __future__ import annotations
 

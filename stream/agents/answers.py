@@ -8,9 +8,10 @@ from stream.channels import SUGGESTIONS
 from stream.cloudevents import OutputHeaders, traceparent_of
 from stream.codec import encode
 from stream.decisions.model import Basket, Decision
-from stream.events import BasketUpdated, Cause, OrderPlaced, Suggestion
+from stream.events import BasketUpdated, OrderPlaced
 from stream.intake import Received
 from stream.publisher import Outgoing
+from stream.suggestion import Cause, Suggestion
 
 _headers = OutputHeaders(SUGGESTIONS)
 

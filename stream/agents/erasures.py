@@ -8,11 +8,11 @@ import faust
 
 from stream import topics
 from stream.agents.wiring import Wiring
+from stream.announcements import ErasureProven
 from stream.batches import RecordBatch, batch_topic
 from stream.channels import ERASURES, PROOFS
 from stream.cloudevents import OutputHeaders
 from stream.codec import encode
-from stream.events import ErasureProven
 from stream.intake import receive_all
 from stream.publisher import Outgoing
 

@@ -16,12 +16,12 @@ from stream.commands.open_tables import with_tables
 from stream.commands.options import Broker, Json, PolicyFile, Redis
 from stream.decisions.examine import Examination
 from stream.decisions.policy import Policy
-from stream.events import Offer, Suppressed
 from stream.explanation.asking import Asking
 from stream.explanation.why import Explanation, examine_event, read_basket
 from stream.explanation.why import explain as explain_suggestion
 from stream.policy_file import read_policy
 from stream.settings import Settings, load_settings
+from stream.suggestion import Offer, Suppressed
 from stream.tables.tables import Tables
 
 _json = msgspec.json.Encoder().encode

@@ -30,7 +30,7 @@ from stream.decisions.threshold import LOOK_FURTHER, gap_to_threshold, lifted, n
 from stream.decisions.upsell import NO_UPSELLS, Upsell
 from stream.decisions.views import Views
 from stream.decisions.worth import Worth, by_value
-from stream.events import Offer, Reason, Suppressed
+from stream.suggestion import Offer, Reason, Suppressed
 
 SILENCE_KEPT = 5
 """Candidates (or lines) that a decision without offers names."""

@@ -13,8 +13,8 @@ import msgspec
 
 from stream.decisions.candidates import Considered
 from stream.decisions.model import Product
-from stream.events import Bundle, Offer
 from stream.identity import offer_id
+from stream.suggestion import Bundle, Offer
 
 FEWEST: Final = 2
 """Complements that make a bundle."""

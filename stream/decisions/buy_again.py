@@ -17,8 +17,8 @@ from stream.decisions.rhythm import Rhythm
 from stream.decisions.scorers import OWN_PRIOR
 from stream.decisions.scoring import DECIMALS
 from stream.decisions.views import Views
-from stream.events import Offer, Suppressed
 from stream.identity import offer_id
+from stream.suggestion import Offer, Suppressed
 
 
 class Again(Struct, frozen=True, gc=False):

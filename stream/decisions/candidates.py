@@ -13,7 +13,7 @@ from stream.decisions.neighbours import MOST_WEIGHT, ORDERS, PINNED, NeighbourRo
 from stream.decisions.policy import Pin, Policy
 from stream.decisions.upsell import NO_UPSELLS, Upsells, choose_upsells, line_prices
 from stream.decisions.views import Shopper, Views
-from stream.events import Suppressed
+from stream.suggestion import Suppressed
 
 SUPERSEDED_KEPT = 3
 """Candidates of a replaced line that are reported as superseded."""

@@ -11,7 +11,7 @@ from stream.decisions.rhythm import Rhythm
 from stream.decisions.upsell import Upsell
 from stream.decisions.views import Views
 from stream.decisions.window import DAY_MS
-from stream.events import Reason
+from stream.suggestion import Reason
 
 NAMES_SHOWN = 10
 """Gained features named in the evidence; the number counts all."""

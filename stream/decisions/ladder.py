@@ -12,8 +12,9 @@ from stream.decisions.codes import IN_CART, LOWER_RUNG, STEP_TOO_HIGH, WRONG_TIM
 from stream.decisions.eligibility import refusal
 from stream.decisions.model import Basket, Product
 from stream.decisions.policy import Policy
-from stream.events import FeatureValue, Rung, Suppressed
+from stream.events import FeatureValue
 from stream.identity import offer_tail
+from stream.suggestion import Rung, Suppressed
 
 AFTER_ORDER_KINDS = frozenset({"service", "subscription"})
 """What can still be exchanged for a higher rung once the order is placed."""

@@ -13,7 +13,8 @@ from typing import Literal
 from msgspec import Struct
 from msgspec.structs import force_setattr
 
-from stream.events import FeatureValue, Line, Offer, ProductUpdated, Suppressed
+from stream.events import FeatureValue, Line, ProductUpdated
+from stream.suggestion import Offer, Suppressed
 
 BasketLine = Line
 """A line of the basket event is used as it is: sku, quantity, unit_price in minor units (0: unknown)."""

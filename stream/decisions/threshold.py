@@ -14,8 +14,8 @@ from stream.decisions.candidates import Considered
 from stream.decisions.explain import why_threshold
 from stream.decisions.scoring import Ranked
 from stream.decisions.views import Views
-from stream.events import Offer
 from stream.identity import offer_id
+from stream.suggestion import Offer
 
 LOOK_FURTHER = 20
 """Candidates beyond the offers among which the one that lifts the basket is looked for."""

@@ -18,7 +18,7 @@ from stream.decisions.ladder import Climb, Ladder, climb
 from stream.decisions.model import Basket, Product
 from stream.decisions.policy import Policy
 from stream.decisions.views import Views
-from stream.events import Suppressed
+from stream.suggestion import Suppressed
 
 
 class Upsell(Struct, frozen=True, gc=False):

@@ -28,9 +28,10 @@ from stream.decisions.views import LineView, Shopper, Views, line_view
 from stream.evaluation.neighbourhoods import Neighbourhoods
 from stream.evaluation.pair_counts import PairCounts
 from stream.evaluation.said import SaidLine, said_by
-from stream.events import Line, Offer
+from stream.events import Line
 from stream.history.catalogue import CatalogItem
 from stream.history.events import product_event
+from stream.suggestion import Offer
 
 CHANNEL, TIER, CUSTOMER = "web", "none", "customer"
 LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)

@@ -16,10 +16,11 @@ from stream.channels import BASKETS, ORDERS
 from stream.decisions.decide import decide_batch
 from stream.decisions.model import Decision
 from stream.decisions.policy import Policy
-from stream.events import BasketUpdated, Offer
+from stream.events import BasketUpdated
 from stream.explanation.asking import Asking
 from stream.intake import receive_all
 from stream.settings import Settings
+from stream.suggestion import Offer
 from stream.tables.tables import Tables
 from stream.verification.log_reader import read_log
 

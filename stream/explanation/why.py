@@ -12,9 +12,10 @@ from stream.codec import decode
 from stream.decisions.examine import Examination, examine
 from stream.decisions.policy import Policy
 from stream.errors import OperatorError, PoisonEvent
-from stream.events import BasketUpdated, OrderPlaced, Suggestion
+from stream.events import BasketUpdated, OrderPlaced
 from stream.explanation.asking import Asking
 from stream.settings import Settings
+from stream.suggestion import Suggestion
 from stream.tables.tables import Tables
 from stream.verification.log_reader import read_log, record_at
 

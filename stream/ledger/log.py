@@ -11,9 +11,10 @@ from stream.channels import ORDERS, PRODUCTS
 from stream.cloudevents import event_bytes
 from stream.codec import decode
 from stream.errors import PoisonEvent
-from stream.events import OrderPlaced, ProductUpdated, Suggestion
+from stream.events import OrderPlaced, ProductUpdated
 from stream.ledger.reckoning import Account, Ledger, Sold
 from stream.settings import Settings
+from stream.suggestion import Suggestion
 from stream.verification.log_reader import read_log
 
 _suggestion = msgspec.json.Decoder(Suggestion).decode

@@ -7,7 +7,8 @@ from typing import Literal, NamedTuple
 
 from msgspec import Struct
 
-from stream.events import Offer, OrderLine, OrderPlaced
+from stream.events import OrderLine, OrderPlaced
+from stream.suggestion import Offer
 
 Timing = Literal["in_basket", "post_purchase"]
 Costs = Mapping[tuple[str, str], int]

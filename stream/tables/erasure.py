@@ -14,9 +14,10 @@ from typing import NamedTuple
 
 import msgspec
 
+from stream.announcements import ErasureProven
 from stream.codec import occurred_ms
 from stream.decisions.window import Window
-from stream.events import CustomerErased, ErasureProven
+from stream.events import CustomerErased
 from stream.tables.batch import TierTable
 from stream.tables.customers import Customers
 from stream.tables.dismissals import Dismissals

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from stream.events import TierChanged
+from stream.announcements import TierChanged
 from stream.tables.batch import TierTable
 from stream.tables.keys import Keys
 from stream.tables.store import Store

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import msgspec
 
+from stream.announcements import ErasureProven
 from stream.codec import encode, occurred_ms
-from stream.events import ErasureProven
 from stream.identity import derived_id
 from stream.tables.ids import tag_of
 from stream.tables.keys import Keys

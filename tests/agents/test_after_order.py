@@ -13,12 +13,13 @@ from stream.agents.wiring import Wiring
 from stream.codec import encode, occurred_ms
 from stream.decisions.policy import Policy
 from stream.errors import StateUnavailable
-from stream.events import Consents, CustomerErased, CustomerUpdated, OrderLine, OrderPlaced, Suggestion
+from stream.events import Consents, CustomerErased, CustomerUpdated, OrderLine, OrderPlaced
 from stream.identity import suggestion_id
 from stream.intake import Received
 from stream.ops.tally import Tally
 from stream.publisher import Outgoing
 from stream.settings import load_settings
+from stream.suggestion import Suggestion
 from stream.tables.dismissal_reader import DismissalReader
 from stream.tables.memory_store import MemoryStore
 from stream.tables.orders import Verdict

@@ -11,9 +11,10 @@ from msgspec.structs import replace
 from stream import topics
 from stream.codec import encode
 from stream.evaluation.in_step import InStep
-from stream.events import BasketUpdated, Line, Offer, ProductUpdated, Suggestion
+from stream.events import BasketUpdated, Line, ProductUpdated
 from stream.publisher import Outgoing
 from stream.settings import load_settings
+from stream.suggestion import Offer, Suggestion
 from tests.contract.orders import START, erased, order, returned
 
 

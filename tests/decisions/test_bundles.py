@@ -6,8 +6,8 @@ import msgspec
 import pytest
 
 from stream.decisions.policy import Companion, Policy
-from stream.events import Offer
 from stream.identity import offer_id
+from stream.suggestion import Offer
 from tests.decisions.shop import basket as basket_of
 from tests.decisions.shop import decide, product, views
 

@@ -13,7 +13,7 @@ import stream.decisions
 ROOT = Path(stream.decisions.__file__).parent
 MODULES = sorted(ROOT.glob("*.py"))
 OUTSIDE = {"msgspec", "numpy", "scipy"}
-OURS = {"stream.events", "stream.fields", "stream.identity", "stream.decisions"}
+OURS = {"stream.events", "stream.suggestion", "stream.fields", "stream.identity", "stream.decisions"}
 # Of the standard library, what could make two runs differ or reach outside.
 BARRED = {
     "asyncio",

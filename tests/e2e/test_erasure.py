@@ -13,16 +13,10 @@ import pytest
 import redis.asyncio
 
 from stream import topics
+from stream.announcements import ErasureProven
 from stream.channels import CUSTOMERS, ERASURES, ORDERS, RETURNS
 from stream.embedded import Broker, embedded_redis
-from stream.events import (
-    CustomerErased,
-    CustomerUpdated,
-    ErasureProven,
-    OrderLine,
-    OrderPlaced,
-    OrderReturned,
-)
+from stream.events import CustomerErased, CustomerUpdated, OrderLine, OrderPlaced, OrderReturned
 from stream.publisher import Outgoing
 from stream.tables.dump import dump_rows
 from stream.tables.proofs import proof_id

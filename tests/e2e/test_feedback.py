@@ -13,9 +13,10 @@ import msgspec
 from stream import topics
 from stream.channels import BASKETS, FEEDBACK, PRODUCTS
 from stream.dead_letters import CODE
-from stream.events import BasketUpdated, Line, ProductUpdated, Range, Suggestion, SuggestionFeedback
+from stream.events import BasketUpdated, Line, ProductUpdated, Range, SuggestionFeedback
 from stream.publisher import Outgoing
 from stream.rebuild import rebuild
+from stream.suggestion import Suggestion
 from stream.tables.dump import dump_rows
 from stream.verification.verify import verify_tables
 from tests.e2e.shop import PATIENCE_S, POLL_S, Shop

@@ -13,23 +13,16 @@ import msgspec
 import pytest
 
 from stream import topics
+from stream.announcements import TierChanged
 from stream.channels import BASKETS, ORDERS, PRODUCTS
 from stream.codec import occurred_ms
 from stream.dead_letters import CODE, OFFSET, PARTITION, TOPIC
 from stream.errors import OperatorError
-from stream.events import (
-    BasketUpdated,
-    Line,
-    OrderLine,
-    OrderPlaced,
-    ProductUpdated,
-    Range,
-    Suggestion,
-    TierChanged,
-)
+from stream.events import BasketUpdated, Line, OrderLine, OrderPlaced, ProductUpdated, Range
 from stream.identity import suggestion_id
 from stream.publisher import Outgoing
 from stream.rebuild import rebuild
+from stream.suggestion import Suggestion
 from stream.tables.dump import dump_rows
 from tests.broken_records import BROKEN
 from tests.e2e.shop import PATIENCE_S, POLL_S, Shop

@@ -13,11 +13,12 @@ from stream import topics
 from stream.codec import encode
 from stream.errors import OperatorError
 from stream.evaluation.in_step import STEP_MS, InStep, write_suggestions
-from stream.events import OrderPlaced, Suggestion
+from stream.events import OrderPlaced
 from stream.history.datasets import load_history
 from stream.history.replay import topic_messages
 from stream.publisher import Outgoing
 from stream.settings import load_settings
+from stream.suggestion import Suggestion
 from tests.contract.orders import order
 
 ONLINE_RETAIL = Path(__file__).parents[1] / "e2e/online_retail/orders.jsonl"

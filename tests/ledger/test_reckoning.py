@@ -7,8 +7,9 @@ from typing import Any, Literal
 
 import pytest
 
-from stream.events import Offer, OrderLine, OrderPlaced, Reason
+from stream.events import OrderLine, OrderPlaced
 from stream.ledger.reckoning import Account, Figures, Ledger, Sold
+from stream.suggestion import Offer, Reason
 
 WHY = Reason("CO_PURCHASE", {}, "")
 COSTS = {("pc-600", "EUR"): 500_00, ("pc-900", "EUR"): 700_00, ("case", "EUR"): 10_00}

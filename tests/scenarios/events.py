@@ -18,8 +18,8 @@ from stream.events import (
     OrderPlaced,
     ProductUpdated,
     Range,
-    Suggestion,
 )
+from stream.suggestion import Suggestion
 
 NOW = datetime.now(UTC) - timedelta(minutes=10)
 

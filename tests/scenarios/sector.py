@@ -13,16 +13,10 @@ from aiokafka import AIOKafkaProducer, ConsumerRecord
 from stream import topics
 from stream.channels import BASKETS, CUSTOMERS, ORDERS, PRODUCTS
 from stream.codec import encode
-from stream.events import (
-    BasketUpdated,
-    CustomerUpdated,
-    Offer,
-    OrderPlaced,
-    ProductUpdated,
-    Suggestion,
-)
+from stream.events import BasketUpdated, CustomerUpdated, OrderPlaced, ProductUpdated
 from stream.ledger.reckoning import Account
 from stream.publisher import Outgoing
+from stream.suggestion import Offer, Suggestion
 from tests.e2e.shop import Shop
 from tests.services import Services, fresh_topics
 

@@ -7,7 +7,8 @@ from statistics import median
 
 import pytest
 
-from stream.events import Consents, OrderPlaced, Suggestion
+from stream.events import Consents, OrderPlaced
+from stream.suggestion import Suggestion
 from tests.scenarios.events import basket, bought, customer, order, product, taking
 from tests.scenarios.sector import Sector, Told
 

@@ -21,14 +21,9 @@ from stream.contracts.asyncapi import asyncapi
 from stream.contracts.json_schema import json_schema, schema_file
 from stream.contracts.text import json_text, yaml_text
 from stream.dead_letters import OUR_HEADERS
-from stream.events import (
-    BasketUpdated,
-    CustomerErased,
-    ErasureProven,
-    OrderPlaced,
-    Suggestion,
-    SuggestionFeedback,
-)
+from stream.events import BasketUpdated, CustomerErased, OrderPlaced, SuggestionFeedback
+from stream.suggestion import Suggestion
+from stream.announcements import ErasureProven
 from stream.identity import offer_id, suggestion_id
 from stream.tables.proofs import proof_id
 from tests.broken_records import BROKEN, ODD_IDS, basket, line
