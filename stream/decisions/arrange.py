@@ -13,6 +13,7 @@ from stream.decisions.bundles import bundle_up
 from stream.decisions.buy_again import NOTHING_DUE, Again, again_offer, choose_again
 from stream.decisions.candidates import Considered, superseded
 from stream.decisions.codes import (
+    ALREADY_OWNED,
     BELOW_CONFIDENCE,
     BELOW_SUPPORT,
     CATEGORY_CAP,
@@ -24,6 +25,7 @@ from stream.decisions.eligibility import refusal
 from stream.decisions.explain import why_upsell
 from stream.decisions.model import Basket, Decision
 from stream.decisions.neighbours import Refused
+from stream.decisions.owned import has_already
 from stream.decisions.policy import Policy
 from stream.decisions.scoring import Ranked
 from stream.decisions.threshold import LOOK_FURTHER, gap_to_threshold, lifted, name_lift
@@ -111,6 +113,7 @@ def _pick(draft: Draft, most: int, ranked: Iterable[Ranked], views: Views) -> No
     upsold = {offer.sku for offer in draft.upsells} if draft.upsells else ()
     facts, floor, again = goods.facts, policy.min_score, draft.again.items
     said_already = bool(upsold or again)
+    habits = None if draft.considered.shopper is None else draft.considered.shopper.habits
     for rhythm in draft.again.chosen:
         _, shelf, of_range = facts[rhythm.item]
         shelves.append(shelf)
@@ -129,6 +132,8 @@ def _pick(draft: Draft, most: int, ranked: Iterable[Ranked], views: Views) -> No
             code = None
         else:
             code = refusal(views.skus[item], goods.products[item], basket, policy, draft.considered.at_ms)
+        if code is None and habits is not None and has_already(habits, item, goods.products[item], policy):
+            code = ALREADY_OWNED
         if code is None:
             if of_range and of_range in ranges:
                 code = SAME_RANGE

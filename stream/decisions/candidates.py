@@ -56,14 +56,14 @@ def consider(
             rows += line.rows
             if line.ranged is not None:
                 ranged.append(line.ranged)
+    shopper = views.shoppers.get(basket.customer) if basket.customer is not None else None
     upsells = NO_UPSELLS
     if ranged:
-        upsells = choose_upsells(basket, prices, ranged, views, policy, at_ms, at_most)
+        upsells = choose_upsells(basket, prices, ranged, views, policy, at_ms, at_most, shopper)
         if upsells.chosen:
             rows = _rows(prices, {up.held.sku: up.offered.sku for up in upsells.chosen}, views, policy)
     if policy.pins:
         rows += pinned_rows(policy.pins, prices, views.pins)
-    shopper = views.shoppers.get(basket.customer) if basket.customer is not None else None
     if shopper is not None and shopper.own is not None:
         rows.append(shopper.own)
     if views.popular and (popular := views.popular.get((basket.channel, basket.tier))) is not None:

@@ -22,6 +22,10 @@ DISMISSED: Final = "DISMISSED"
 
 OUT_OF_STOCK: Final = "OUT_OF_STOCK"
 
+ALREADY_OWNED: Final = "ALREADY_OWNED"
+"""The customer bought it, or a higher rung of its range, and needs it once: a service, a subscription, or a product of
+a category that the policy names."""
+
 OTHER_CURRENCY: Final = "OTHER_CURRENCY"
 """The catalogue's price is not in the basket's currency."""
 

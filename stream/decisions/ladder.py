@@ -8,7 +8,7 @@ from itertools import groupby
 
 from msgspec import Struct
 
-from stream.decisions.codes import IN_CART, LOWER_RUNG, STEP_TOO_HIGH, WRONG_TIMING
+from stream.decisions.codes import ALREADY_OWNED, IN_CART, LOWER_RUNG, STEP_TOO_HIGH, WRONG_TIMING
 from stream.decisions.eligibility import refusal
 from stream.decisions.model import Basket, Product
 from stream.decisions.policy import Policy
@@ -117,11 +117,13 @@ def climb(
     policy: Policy,
     now_ms: int,
     most: int = 1,
+    had: int | None = None,
 ) -> Climb:
     """The lowest `most` rungs strictly above `held` that may be offered for a line of this price.
 
     Relevance ties between products of one rung: the larger margin wins, then the lower price, then the SKU.
-    An equal price is a step of 0 and fine (a tastier dish at the same price); a cheaper rung is no upsell.
+    An equal price is a step of 0 and fine (a tastier dish at the same price); a cheaper rung is no upsell. Up to the
+    rung `had` the customer has them already.
     """
     refused: list[Suppressed] = []
     rungs: list[Product] = []
@@ -129,7 +131,10 @@ def climb(
     for product in above:
         if len(rungs) == most and product.rung > rungs[-1].rung:
             break
-        code = _step_refusal(product, line_price, basket, cart, policy, now_ms)
+        if had is not None and product.rung <= had:
+            code: str | None = ALREADY_OWNED
+        else:
+            code = _step_refusal(product, line_price, basket, cart, policy, now_ms)
         if code is not None:
             refused.append(Suppressed(product.sku, code))
         elif not rungs or product.rung > rungs[-1].rung:

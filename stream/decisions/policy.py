@@ -122,6 +122,10 @@ class Policy(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     banned_categories: frozenset[Word] = frozenset()
     """Categories, at any place of a product's category path, of which nothing is ever offered."""
 
+    once_categories: frozenset[Word] = frozenset()
+    """Categories, at any place of the path, of whose products a customer needs no second one. Services and
+    subscriptions are needed once without being named."""
+
     boosts: dict[Id, Boost] = {}
     """Factors on the learned and named scores of SKUs: 2 is twice as good, 0.5 half."""
 

@@ -16,8 +16,9 @@ from stream.decisions.attribution import UPSELL, Place, step_band, tier_word
 from stream.decisions.codes import OUTBID, UNLIKELY, UPSELL_CAP
 from stream.decisions.ladder import Climb, Ladder, climb
 from stream.decisions.model import Basket, Product
+from stream.decisions.owned import highest_had
 from stream.decisions.policy import Policy
-from stream.decisions.views import Views
+from stream.decisions.views import Shopper, Views
 from stream.suggestion import Suppressed
 
 
@@ -81,8 +82,10 @@ def choose_upsells(
     policy: Policy,
     now_ms: int,
     at_most: int | None = None,
+    shopper: Shopper | None = None,
 ) -> Upsells:
     """At most one rung for each of the lines that stand in a range, and `policy.max_upsells` in all, or `at_most`.
+    None that the shopper has already.
 
     The score is line price / rung price. Of several possible upsells that of the product looked at stands first, then
     the largest expected value where something was counted of one of the ranges, then the smallest relative step, ties
@@ -98,7 +101,10 @@ def choose_upsells(
         line_price = prices[held.sku] or _catalogue_price(held, basket)
         counted = bool(acceptance) and acceptance.knows(held.range_id or "")
         most = len(ladder.rungs) if counted else 1
-        step = climb(held, line_price, ladder, basket, prices, policy, now_ms, most)
+        had = None
+        if shopper is not None and shopper.habits is not None:
+            had = highest_had(shopper.habits, ladder, views.skus, policy)
+        step = climb(held, line_price, ladder, basket, prices, policy, now_ms, most, had)
         refused.extend(step.refused)
         if step.rungs and acceptance:
             known |= counted

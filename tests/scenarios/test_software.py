@@ -29,10 +29,18 @@ SECTOR = Sector(
         ),
         product("templates", 9_00, kind="service", category="templates"),
     ],
-    orders=[*bought(20, "editor-light", "templates"), *bought(40, "fonts")],
+    orders=[
+        *bought(20, "editor-light", "templates"),
+        *bought(40, "fonts"),
+        order("of-studio", "editor-pro", "templates", customer_id="studio"),
+    ],
     customers=[customer("team", consents=Consents(email=True))],
     placed=[order("paid", ("editor-light", 10_00), customer_id="team")],
-    baskets=[basket("light", ("editor-light", 10_00)), basket("pro", ("editor-pro", 14_00))],
+    baskets=[
+        basket("light", ("editor-light", 10_00)),
+        basket("pro", ("editor-pro", 14_00)),
+        basket("light-for-studio", ("editor-light", 10_00), customer_id="studio"),
+    ],
 )
 
 
@@ -52,3 +60,9 @@ def test_who_takes_pro_is_not_offered_light(told: Told) -> None:
 def test_a_subscription_is_upsold_after_it_was_taken_out(told: Told) -> None:
     assert told.upsell("paid").sku == "editor-pro"
     assert told.answers["paid"].order_id == "paid"
+
+
+@pytest.mark.feature("F17")
+def test_who_has_pro_and_its_templates_is_offered_neither_again(told: Told) -> None:
+    assert told.offered("light-for-studio") == []
+    assert told.codes("light-for-studio") == {"editor-pro": "ALREADY_OWNED", "templates": "ALREADY_OWNED"}
