@@ -14,6 +14,7 @@ from jsonschema import Draft202012Validator, FormatChecker
 from jsonschema.exceptions import ValidationError
 
 from stream import contracts, topics
+from stream.announcements import ErasureProven
 from stream.channels import BASKETS, CHANNELS, ORDERS, SUGGESTIONS, Channel
 from stream.cloudevents import OutputHeaders
 from stream.codec import decode, encode, occurred_ms
@@ -22,9 +23,8 @@ from stream.contracts.json_schema import json_schema, schema_file
 from stream.contracts.text import json_text, yaml_text
 from stream.dead_letters import OUR_HEADERS
 from stream.events import BasketUpdated, CustomerErased, OrderPlaced, SuggestionFeedback
-from stream.suggestion import Suggestion
-from stream.announcements import ErasureProven
 from stream.identity import offer_id, suggestion_id
+from stream.suggestion import Suggestion
 from stream.tables.proofs import proof_id
 from tests.broken_records import BROKEN, ODD_IDS, basket, line
 
