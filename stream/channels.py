@@ -35,8 +35,6 @@ class Channel(Generic[E_co]):
     """What the record's key is: a field of the event."""
     direction: Literal["receive", "send"]
     """From our side: we receive baskets and send suggestions."""
-    planned: bool = False
-    """Part of the contract, so that producers can prepare, but no agent reads it yet."""
     tombstones: bool = False
     """A record without a value is a message too: it removes what its key names."""
 

@@ -33,9 +33,8 @@ def asyncapi() -> Node:
     configurations = {spec.name: spec.config for spec in topic_specs(_PARTITIONS)}
     channels = {_camel(channel.topic): _channel(channel, configurations) for channel in CHANNELS}
     dead = {_camel(dead_letter_topic(topic)): _dead_channel(topic, configurations) for topic in CONSUMED}
-    working = [channel for channel in CHANNELS if not channel.planned]
-    operations = dict(_operation(channel) for channel in working)
-    buried = dict(_burial(channel.topic) for channel in working if channel.direction == "receive")
+    operations = dict(_operation(channel) for channel in CHANNELS)
+    buried = dict(_burial(channel.topic) for channel in CHANNELS if channel.direction == "receive")
     return {
         "asyncapi": "3.0.0",
         "info": {
@@ -204,8 +203,7 @@ def _headers(texts: dict[str, str], *, required: tuple[str, ...]) -> Node:
 
 
 def _about(channel: Channel[Any]) -> str:
-    about = inspect.cleandoc(channel.event_type.__doc__ or "")
-    return f"{about} Not read yet." if channel.planned else about
+    return inspect.cleandoc(channel.event_type.__doc__ or "")
 
 
 def _name(channel: Channel[Any]) -> str:

@@ -200,7 +200,7 @@ def test_asyncapi_names_every_topic_that_we_read_write_or_bury_in() -> None:
         address = resolve(document, operation["channel"])["address"]
         actions.setdefault(operation["action"], set()).add(address)
 
-    read = {channel.topic for channel in CHANNELS if channel.direction == "receive" and not channel.planned}
+    read = {channel.topic for channel in CHANNELS if channel.direction == "receive"}
     buried = {topics.dead_letter_topic(topic) for topic in read}
     addresses = {channel["address"] for channel in document["channels"].values()}
     assert addresses == {*topics.CONSUMED, *written, *dead}
@@ -276,13 +276,6 @@ def test_the_readme_says_how_long_a_topic_is_kept() -> None:
 
     del kept[topics.KPI_UPDATED]
     assert told == kept
-
-
-def test_the_readme_says_which_topics_nobody_reads_yet() -> None:
-    readme = (contracts.SCHEMAS / "README.md").read_text("utf-8")
-    told = {row.split("`")[1] for row in readme.splitlines() if row.startswith("|") and "not read yet" in row}
-
-    assert told == {channel.topic for channel in CHANNELS if channel.planned}
 
 
 def test_the_readme_names_every_code_that_is_raised() -> None:
