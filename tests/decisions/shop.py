@@ -25,6 +25,11 @@ def product(sku: str, price: int | None = 1000, **more: object) -> Product:
     return Product(sku=sku, price=price, **given)  # type: ignore[arg-type]
 
 
+def rung(sku: str, step: int, price: int, **more: object) -> Product:
+    """A product of the one range of a small shop."""
+    return product(sku, price, range_id="range", rung=step, **more)
+
+
 def basket(*lines: str | tuple[str, int], **more: object) -> Basket:
     """A basket of SKUs, or of (SKU, unit price); a SKU alone has no price."""
     parts = [(line, 0) if isinstance(line, str) else line for line in lines]
