@@ -25,6 +25,17 @@ def product(sku: str, price: int | None = 1000, **more: object) -> Product:
     return Product(sku=sku, price=price, **given)  # type: ignore[arg-type]
 
 
+SHELVES = [
+    product("coffee", 600, category=("pantry",)),
+    product("filters", 200, category=("pantry",)),
+    product("milk", 100, range_id="milk", rung=1),
+    product("cream", 150, range_id="milk", rung=1),
+    product("tea", 400),
+]
+PAIRS = {("bread", "milk"): 40, ("bread", "coffee"): 30}
+"""A grocer: what is known of its products, and the orders that held both of two."""
+
+
 def rung(sku: str, step: int, price: int, **more: object) -> Product:
     """A product of the one range of a small shop."""
     return product(sku, price, range_id="range", rung=step, **more)
