@@ -1,94 +1,29 @@
-"""The stream as its own test set: orders are measured before they are counted, and workers' tallies add up."""
+"""The stream as its own test set: orders are measured before they are counted."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable
-from itertools import pairwise
+from collections.abc import Awaitable, Callable
 from random import Random
 from typing import Any
 
-import numpy as np
 import pytest
 
 from stream.commands.scorers import scorer_report
 from stream.decisions.hide_one import is_sampled
 from stream.decisions.policy import Policy
-from stream.decisions.scorers import SERVED, Scorer
-from stream.decisions.selection import BLOCK_ORDERS, CHOSEN_FROM, MISSED, empty_tally, merged, tally_of
 from stream.events import OrderPlaced
 from stream.ops.tally import Tally
-from stream.services.partition_tally import MOST_A_SECOND, ONE_IN, Arrival, PartitionTally
+from stream.services.partition_tally import MOST_A_SECOND, ONE_IN
 from stream.services.scorer_watch import NAMES, ScorerWatch
 from stream.tables.ids import sku_id
-from stream.tables.scorers import SLOTS, Block, block_of
-from stream.tables.tables import Tables
 from stream.tables.view_reader import ViewReader
 from tests.contract.conftest import MakeTables
+from tests.contract.measured_orders import arrivals, paired_orders
 from tests.contract.orders import TOPIC, order
 from tests.contract.test_fitted import fit_everything, place
-from tests.contract.test_views import basket
 
 POLICY = Policy()
-
-
-def paired_orders(seed: int, number: int) -> list[list[str]]:
-    """A SKU of one letter is mostly bought with its capital; staples with everything."""
-    dice, made = Random(seed), []
-    for _ in range(number):
-        one = dice.choice("abcdefghijkl")
-        made.append(sorted({one, one.upper(), *(f"s{i}" for i in range(12) if dice.random() < 0.3)}))
-    return made
-
-
-def arrivals(orders: Iterable[OrderPlaced], *, first: int = 0, at_ms: int | None = None) -> list[Arrival]:
-    """These orders on a log, one a second unless all are of one moment."""
-    return [
-        Arrival(each, first + i, 1_000 * (first + i) if at_ms is None else at_ms)
-        for i, each in enumerate(orders)
-    ]
-
-
-def a_block(*ranks: list[int], names: list[str], number: int = 0) -> Block:
-    """A block of these measured orders."""
-    tally = merged([tally_of(np.array(each)) for each in ranks], empty_tally(len(names)))
-    return block_of(tally, names, number=number, last_offset=number, second=0, in_second=0)
-
-
-async def test_the_tallies_of_partitions_add_up_and_those_of_other_grids_do_not_count(
-    tables: MakeTables,
-) -> None:
-    made = tables().scorers
-    one, other = [[0, MISSED], [7, 2]], [MISSED, 4]
-
-    await made.keep("orders/0", [a_block(other, names=["x", "y"])])
-    await made.keep("orders/0", [a_block(*one, names=["x", "y"])])
-    await made.keep("orders/1", [a_block(other, names=["x", "y"])])
-    await made.keep("orders/2", [a_block(other, names=["x", "z"])])
-    found = await made.read(["x", "y"])
-
-    assert (found.partitions, found.serving) == (2, None)
-    assert found.tally.orders == 3
-    assert found.tally.hits.tolist() == [2, 2]
-    assert found.tally.beats.tolist() == [[0, 1], [1, 0]]
-    await made.serve("y")
-    assert (await made.serving(), (await made.read(["x", "y"])).serving) == ("y", "y")
-    assert (await made.read(["x", "y"])).tally.orders == 3
-
-
-async def test_of_a_partition_the_newest_blocks_are_remembered(tables: MakeTables) -> None:
-    made = tables().scorers
-    for number in range(SLOTS + 5):
-        await made.keep("orders/0", [a_block([number, MISSED], names=["x", "y"], number=number)])
-
-    found = await made.of("orders/0", ["x", "y"])
-
-    assert [block.number for block in found] == list(range(5, SLOTS + 5))
-    assert await made.of("orders/0", ["x", "z"]) == []
-    await made.keep("orders/0", [a_block([0, 0], names=["x", "z"], number=0)])
-    assert [block.number for block in await made.of("orders/0", ["x", "y"])] == [
-        number for number in range(5, SLOTS + 5) if number % SLOTS
-    ]
 
 
 async def test_where_items_go_together_a_sample_of_orders_says_so_before_it_is_counted(
@@ -179,112 +114,6 @@ async def test_where_customers_come_back_for_the_same_their_own_orders_are_measu
     assert found.tally.orders > 5
     assert hits["bought-before"] > max(hits["popularity"], hits["baseline"])
     assert hits["baseline+own"] > hits["baseline"]
-
-
-async def test_a_partition_that_is_taken_again_goes_on_where_its_tally_stands(tables: MakeTables) -> None:
-    made = tables()
-    await place(made, paired_orders(1, 40))
-    log = arrivals(order(f"o{i}", skus) for i, skus in enumerate(paired_orders(2, 60)))
-    tallies = {}
-    for source, cuts in (("cut/0", (0, 7, 8, 31, 60)), ("whole/0", (0, 60))):
-        for assignment, (start, end) in enumerate(pairwise(cuts)):
-            watch = ScorerWatch(made, ViewReader(made, POLICY, max_age_s=1.0), POLICY, Tally())
-            await watch.measure(source, assignment, log[max(0, start - 5) : end], float(end))
-            await watch.measure(source, assignment, log[max(0, start - 3) : end], float(end))
-        tallies[source] = await made.scorers.of(source, NAMES)
-
-    assert tallies["cut/0"] == tallies["whole/0"]
-    assert tallies["whole/0"][-1].orders == sum(is_sampled(each.order.order_id, ONE_IN) for each in log)
-
-
-async def test_another_owner_of_a_partition_is_taken_over_from(tables: MakeTables) -> None:
-    made = tables()
-    await place(made, paired_orders(1, 40))
-    log = arrivals(order(f"o{i}", skus) for i, skus in enumerate(paired_orders(2, 60)))
-    first, second = (
-        ScorerWatch(made, ViewReader(made, POLICY, max_age_s=1.0), POLICY, Tally()) for _ in range(2)
-    )
-
-    await first.measure("orders/0", 1, log[:20], 1.0)
-    await second.measure("orders/0", 1, log[20:40], 2.0)
-    await first.measure("orders/0", 2, log[30:], 3.0)
-
-    [block] = await made.scorers.of("orders/0", NAMES)
-    assert block.orders == sum(is_sampled(each.order.order_id, ONE_IN) for each in log)
-    assert block.last_offset == max(each.offset for each in log if is_sampled(each.order.order_id, ONE_IN))
-
-
-async def test_blocks_that_could_not_be_kept_are_kept_with_the_next_ones() -> None:
-    partition = PartitionTally(["x"], [])
-    for arrival in arrivals(order(f"o{i}", "ab") for i in range(BLOCK_ORDERS + 1)):
-        partition.add(arrival, np.array([0]))
-
-    assert [block.orders for block in partition.changed()] == [BLOCK_ORDERS, 1]
-    partition.kept()
-    assert partition.changed() == []
-    assert partition.measured == PartitionTally(["x"], [a_block([0], names=["x"], number=1)]).measured
-
-
-async def test_the_scorer_that_enough_orders_speak_for_serves_and_popularity_claims_nothing(
-    tables: MakeTables,
-) -> None:
-    made = tables()
-    await place(made, paired_orders(7, 200))
-    reader, tally = ViewReader(made, POLICY, max_age_s=1.0), Tally()
-    watch = ScorerWatch(made, reader, POLICY, tally)
-    log = arrivals(order(f"o{i}", skus) for i, skus in enumerate(paired_orders(8, 400)))
-    views = await reader.read([basket("a")], 0.0)
-    assert views.lines["a"].rows[0].candidates()
-    assert views.version == f"{POLICY.version}+{SERVED.name}"
-
-    async def served(hitting: int, orders: int, start: int) -> str | None:
-        await tell(made, hitting=hitting, orders=orders)
-        await watch.measure("orders/0", 1, log[start : start + 120], float(start))
-        return await made.scorers.serving()
-
-    assert await served(0, CHOSEN_FROM - 200, 0) is None
-    assert await served(0, CHOSEN_FROM, 120) == "popularity"
-    views = await reader.read([basket("a")], 200.0)
-    assert views.lines["a"].rows[0].candidates() == []
-    assert views.version == f"{POLICY.version}+popularity"
-    assert await served(NAMES.index("baseline"), CHOSEN_FROM, 240) == "baseline"
-    assert (await reader.read([basket("a")], 300.0)).lines["a"].rows[0].candidates()
-    assert tally.counts["scorers.chosen"] == 2
-    assert scorer_report(await made.scorers.read(NAMES))["served"] == "baseline"
-
-
-async def test_every_reader_serves_by_the_scorer_the_tables_name(tables: MakeTables) -> None:
-    made = tables()
-    await place(made, paired_orders(7, 60))
-    reader = ViewReader(made, POLICY, max_age_s=1.0)
-    names = []
-    for at, name in enumerate(("baseline", "popularity", "of another version")):
-        await made.scorers.serve(name)
-        names.append((await reader.read([basket("a")], 10.0 * at)).scorer)
-
-    assert names == ["baseline", "popularity", SERVED.name]
-
-
-async def test_the_baseline_has_its_say_beside_a_fit(tables: MakeTables) -> None:
-    made = tables()
-    await place(made, [["a", "b"]] * 40 + [["a", "c"]] * 20 + [["b"]] * 30)
-    reader = ViewReader(made, POLICY, max_age_s=1.0)
-    await fit_everything(made, {sku_id(sku) for sku in "abc"})
-    alone, beside = Scorer("alone", "precision-20"), Scorer("beside", "precision-20", beside=0.5)
-    weights = {}
-    for at, scorer in enumerate((alone, beside)):
-        reader.serve(scorer)
-        views = await reader.read([basket("a")], float(10 * at))
-        weights[scorer.name] = {views.skus[i]: w for i, w in views.lines["a"].rows[0].weights().items()}
-
-    assert weights["beside"]["b"] - weights["alone"]["b"] == pytest.approx(0.5 * 40 / (60 + 30))
-    assert weights["beside"]["c"] - weights["alone"]["c"] == pytest.approx(0.5 * 20 / (60 + 30))
-
-
-async def tell(made: Tables, *, hitting: int, orders: int) -> None:
-    """So many orders were measured on another partition, and one scorer found what was hidden in each."""
-    ranks = [0 if which == hitting else MISSED for which in range(len(NAMES))]
-    await made.scorers.keep("other/0", [a_block(*[ranks] * orders, names=NAMES)])
 
 
 async def test_of_a_busy_second_a_few_orders_are_measured_and_an_order_of_one_sku_never(
