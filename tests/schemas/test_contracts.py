@@ -9,24 +9,20 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 from jsonschema import Draft202012Validator, FormatChecker
 from jsonschema.exceptions import ValidationError
 
-from stream import contracts, topics
+from stream import contracts
 from stream.announcements import ErasureProven
-from stream.channels import BASKETS, CHANNELS, ORDERS, SUGGESTIONS, Channel
-from stream.cloudevents import OutputHeaders
+from stream.channels import BASKETS, CHANNELS, ORDERS, Channel
 from stream.codec import decode, encode, occurred_ms
-from stream.contracts.asyncapi import asyncapi
-from stream.contracts.json_schema import json_schema, schema_file
-from stream.contracts.text import json_text, yaml_text
-from stream.dead_letters import OUR_HEADERS
+from stream.contracts.json_schema import json_schema
+from stream.contracts.text import json_text
 from stream.events import BasketUpdated, CustomerErased, OrderPlaced, SuggestionFeedback
 from stream.identity import offer_id, suggestion_id
 from stream.suggestion import Suggestion
 from stream.tables.proofs import proof_id
-from tests.broken_records import BROKEN, ODD_IDS, basket, line
+from tests.broken_records import ODD_IDS, basket, line
 
 EXAMPLES = sorted((contracts.SCHEMAS / "examples").glob("*.json"))
 CHANNEL_OF = {channel.topic: channel for channel in CHANNELS}
@@ -175,75 +171,6 @@ def test_the_schema_refuses_what_a_producer_must_not_send(body: dict[str, Any]) 
         validator(BASKETS).validate(body)
 
 
-def test_asyncapi_is_the_same_document_for_every_yaml_reader() -> None:
-    document = asyncapi()
-
-    assert yaml.safe_load(yaml_text(document)) == document
-    assert document["asyncapi"] == "3.0.0"
-
-
-@pytest.mark.parametrize(
-    "value", ["no", "1.0", "a: b", "# x", 'é\n\t"\\', "2026-01-01", "", "~", "{x}", "\u2028"]
-)
-def test_yaml_text_keeps_tricky_strings(value: str) -> None:
-    document = {"list": [value, [value, {value or "empty": {}}]], "on": None, "true": 1.5}
-
-    assert yaml.safe_load(yaml_text(document)) == document
-
-
-def test_asyncapi_names_every_topic_that_we_read_write_or_bury_in() -> None:
-    document = asyncapi()
-    written = {topics.SUGGESTIONS, topics.CUSTOMER_TIER_CHANGED, topics.ERASURE_PROVEN}
-    dead = {topics.dead_letter_topic(topic) for topic in topics.CONSUMED}
-    actions: dict[str, set[str]] = {}
-    for operation in document["operations"].values():
-        address = resolve(document, operation["channel"])["address"]
-        actions.setdefault(operation["action"], set()).add(address)
-
-    read = {channel.topic for channel in CHANNELS if channel.direction == "receive"}
-    buried = {topics.dead_letter_topic(topic) for topic in read}
-    addresses = {channel["address"] for channel in document["channels"].values()}
-    assert addresses == {*topics.CONSUMED, *written, *dead}
-    assert actions == {"receive": read, "send": written | buried}
-
-
-def resolve(document: dict[str, Any], node: dict[str, Any]) -> Any:
-    reference = node["$ref"]
-    if reference.startswith("./"):
-        assert (contracts.SCHEMAS / reference).is_file()
-        return None
-    found: Any = document
-    for part in reference.removeprefix("#/").split("/"):
-        found = found[part]
-    return found
-
-
-def references(node: Any) -> list[dict[str, Any]]:
-    if isinstance(node, dict):
-        here = [node] if "$ref" in node else []
-        return here + [found for inner in node.values() for found in references(inner)]
-    if isinstance(node, list):
-        return [found for inner in node for found in references(inner)]
-    return []
-
-
-def test_every_reference_of_asyncapi_leads_somewhere() -> None:
-    document = asyncapi()
-    found = references(document)
-
-    assert {node["$ref"] for node in found} >= {f"./{schema_file(channel)}" for channel in CHANNELS}
-    for node in found:
-        resolve(document, node)
-
-
-def test_asyncapi_lists_the_headers_that_are_written() -> None:
-    schemas = asyncapi()["components"]["schemas"]
-    sent = OutputHeaders(SUGGESTIONS).headers("id", "2026-03-01T09:30:00Z", "subject", b"trace")
-
-    assert {name for name, _ in sent} == set(schemas["SentHeaders"]["properties"])
-    assert set(schemas["DeadLetterHeaders"]["properties"]) == OUR_HEADERS
-
-
 def test_no_file_names_a_host_of_the_internet() -> None:
     hosts = {
         host
@@ -252,52 +179,3 @@ def test_no_file_names_a_host_of_the_internet() -> None:
     }
 
     assert hosts == {"json-schema.org"}
-
-
-def test_the_readme_names_every_topic_and_dead_letter_header() -> None:
-    readme = (contracts.SCHEMAS / "README.md").read_text("utf-8")
-
-    for channel in CHANNELS:
-        assert f"`{channel.topic}`" in readme
-        assert channel.type_name in readme or "basketstream.<topic>.v1" in readme
-    for name in OUR_HEADERS:
-        assert f"`{name}`" in readme
-
-
-def test_the_readme_says_how_long_a_topic_is_kept() -> None:
-    readme = (contracts.SCHEMAS / "README.md").read_text("utf-8")
-    rows = [[cell.strip() for cell in row.split("|")] for row in readme.splitlines() if row.startswith("| `")]
-    told = {row[1].strip("`"): row[5] for row in rows if len(row) == 7}
-    kept = {}
-    for spec in topics.topic_specs(1):
-        days = int(spec.config.get("retention.ms", 0)) // 86_400_000
-        name = "<topic>-dlt" if spec.name.endswith("-dlt") else spec.name
-        kept[name] = f"{days} days" if days else "compacted"
-
-    del kept[topics.KPI_UPDATED]
-    assert told == kept
-
-
-def test_the_readme_names_every_code_that_is_raised() -> None:
-    readme = (contracts.SCHEMAS / "README.md").read_text("utf-8")
-    sources = (Path(contracts.__file__).parents[1]).rglob("*.py")
-    raised = {
-        code for path in sources for code in re.findall(r'PoisonEvent\(\s*"(\w+)"', path.read_text("utf-8"))
-    }
-    met = {broken.code for records in BROKEN.values() for broken in records.values()}
-
-    assert met - raised == {"NOT_AN_OBJECT"}, "raised under a condition"
-    assert {code for code in raised | met if f"`{code}`" not in readme} == set()
-
-
-def test_the_readmes_recipe_lets_each_id_pass_once() -> None:
-    readme = (contracts.SCHEMAS / "README.md").read_text("utf-8")
-    [recipe] = re.findall(r"```python\n(.*?)```", readme, re.DOTALL)
-    names: dict[str, Any] = {}
-    exec(recipe, names)
-
-    seen = names["Seen"](most=2)
-
-    assert [seen.is_new(name) for name in ("a", "b", "a", "b", "c", "c", "b")] == [
-        True, True, False, False, True, False, False,
-    ]  # fmt: skip
