@@ -8,50 +8,12 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import suppress
 
 import pytest
-import redis
-from redis.backoff import NoBackoff
-from redis.retry import Retry
 
 from stream.embedded.ports import free_ports
-from tests.faults.calls import CallsWith, KafkaCalls
+from tests.faults.calls import CallsWith
+from tests.faults.echo import PATIENCE_S, SILENCE_S, Client, Echo
 from tests.faults.link import Direction, end_with_rst
 from tests.faults.proxy import Proxy
-
-PATIENCE_S = 10.0
-SILENCE_S = 0.3
-"""So long nothing must come. A link that leaks within it fails the test; a slow machine cannot."""
-
-
-class Echo:
-    """A server that answers every line with itself in capitals, and remembers it."""
-
-    def __init__(self) -> None:
-        self.heard = b""
-        self.ends: list[str] = []
-        self.port = 0
-
-    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        try:
-            while data := await reader.read(1 << 16):
-                self.heard += data
-                writer.write(data.upper())
-                await writer.drain()
-            self.ends.append("in good order")
-        except OSError:
-            self.ends.append("reset")
-        finally:
-            writer.close()
-
-    async def has_heard(self, what: bytes) -> None:
-        async with asyncio.timeout(PATIENCE_S):
-            while what not in self.heard:
-                await asyncio.sleep(0.005)
-
-    async def has_ended(self) -> str:
-        async with asyncio.timeout(PATIENCE_S):
-            while not self.ends:
-                await asyncio.sleep(0.005)
-        return self.ends[-1]
 
 
 @pytest.fixture
@@ -67,37 +29,6 @@ async def echo() -> AsyncIterator[Echo]:
 def proxy(echo: Echo) -> Iterator[Proxy]:
     with Proxy(echo.port) as made:
         yield made
-
-
-class Client:
-    """Our end of a connection through the proxy."""
-
-    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self.reader, self.writer = reader, writer
-
-    @classmethod
-    async def through(cls, proxy: Proxy) -> Client:
-        return cls(*await asyncio.open_connection("127.0.0.1", proxy.port))
-
-    def say(self, what: bytes) -> None:
-        self.writer.write(what)
-
-    async def hears(self, what: bytes) -> None:
-        async with asyncio.timeout(PATIENCE_S):
-            assert await self.reader.readexactly(len(what)) == what
-
-    async def hears_nothing(self) -> None:
-        with pytest.raises(TimeoutError):
-            async with asyncio.timeout(SILENCE_S):
-                await self.reader.read(1)
-
-    async def is_reset(self) -> None:
-        with pytest.raises(ConnectionResetError):
-            async with asyncio.timeout(PATIENCE_S):
-                await self.reader.read(1)
-
-    def close(self) -> None:
-        self.writer.close()
 
 
 @pytest.fixture
@@ -288,42 +219,3 @@ async def test_only_the_calls_of_interest_lose_their_reply(echo: Echo) -> None:
         client.close()
 
     assert echo.heard == b"getevalsha"
-
-
-def test_redis_counts_an_increment_whose_reply_was_lost(redis_url: str) -> None:
-    with (
-        redis.Redis.from_url(redis_url) as direct,
-        Proxy(
-            int(direct.connection_pool.connection_kwargs["port"]), calls=lambda: CallsWith(b"INCR")
-        ) as proxy,
-        redis.Redis(port=proxy.port, retry=Retry(NoBackoff(), 0)) as through,
-    ):
-        proxy.lose_replies()
-
-        with pytest.raises(redis.ConnectionError):
-            through.incr("n")
-
-        assert (direct.get("n"), proxy.lost_replies) == (b"1", 1)
-        assert through.incr("n") == 2
-
-
-def frame(body: bytes) -> bytes:
-    return len(body).to_bytes(4, "big") + body
-
-
-@pytest.mark.parametrize("size", [1, 5, 1000])
-def test_kafka_frames_are_told_apart_however_they_are_cut(size: int) -> None:
-    def number(n: int) -> bytes:
-        return n.to_bytes(4, "big")
-
-    fetch, produce = b"\0\1\0\1", b"\0\0\0\1"
-    asked = frame(fetch + number(1) + b"x" * 50) + frame(produce + number(2) + b"y" * 70)
-    asked += frame(produce + number(3))
-    said = frame(number(1) + b"z" * 30) + frame(number(2)) + frame(number(3) + b"w")
-    calls = KafkaCalls()
-
-    for at in range(0, len(asked), size):
-        calls.requested(asked[at : at + size])
-    begun = [calls.replied(said[at : at + size]) for at in range(0, len(said), size)]
-
-    assert sum(begun) == 2
