@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from functools import partial
 
 from tests.model import expiring, store
 from tests.model.checker import Machine
+from tests.model.invariants import broken
 from tests.model.steps import Step
 from tests.model.store import ALREADY, STRADDLES
 from tests.model.world import (
@@ -14,7 +16,6 @@ from tests.model.world import (
     Scenario,
     State,
     Worker,
-    expected,
     live_from,
     lose,
     make_durable,
@@ -30,11 +31,11 @@ Moves = Iterable[tuple[str, State]]
 def machine(scenario: Scenario) -> Machine[State]:
     """The model of a scenario, for the checker."""
     rules = Protocol(scenario)
-    return Machine(start(scenario), rules.actions, rules.broken)
+    return Machine(start(scenario), rules.actions, partial(broken, scenario))
 
 
 class Protocol:
-    """All that may happen in a state, and which invariant it breaks."""
+    """All that may happen in a state."""
 
     def __init__(self, scenario: Scenario) -> None:
         self.scenario, self.without = scenario, scenario.without
@@ -55,38 +56,6 @@ class Protocol:
             else:
                 for label, following in self._call(state, number, worker, worker.job):
                     yield f"{number} {label}", following
-
-    def broken(self, state: State, ends: bool) -> str | None:
-        """The invariant this state breaks."""
-        if any(count > 1 for tag in state.tags for count in tag.net):
-            return "no order is counted twice"
-        if any(count < 0 for tag in state.tags for count in tag.net):
-            return "nothing is taken away that was not counted"
-        nothing_lost = state.left.losses == int(bool(self.scenario.victim))
-        if nothing_lost and state.committed > min(tag.fence for tag in state.tags) + 1:
-            return "what is committed is in every tag"
-        member = state.workers[state.member]
-        idle = member is not None and member.job is None
-        if nothing_lost and idle and member is not None and member.at + 1 < state.committed:
-            return "nobody has to read behind the commit"
-        resting = idle and member is not None and self._resting(state, member)
-        if resting and any(self._differs(state, number) for number in range(self.scenario.tags)):
-            return "at rest the counts are exact"
-        refused = member is not None and member.job is not None and member.job.kind == "refused"
-        if ends and not (resting or refused or any(state.lost)):
-            return "work goes on to the end"
-        return None
-
-    def _differs(self, state: State, number: int) -> bool:
-        wanted = expected(self.scenario, state)
-        return any(
-            state.tags[number].net[offset] != (wanted[offset] if number in record.touches else 0)
-            for offset, record in enumerate(self.scenario.log)
-        )
-
-    def _resting(self, state: State, member: Worker) -> bool:
-        done = member.at == len(self.scenario.log) - 1 and not any(state.lost)
-        return done and not any(True for _ in expiring.walks(self.scenario, state, member))
 
     # -- what nobody asked for
 

@@ -8,7 +8,8 @@ import pytest
 
 from tests.model.breaking import BREAKS
 from tests.model.checker import Machine, check, replay
-from tests.model.protocol import Protocol, machine
+from tests.model.invariants import broken
+from tests.model.protocol import machine
 from tests.model.scenarios import QUICK, without
 from tests.model.steps import Step
 
@@ -39,7 +40,7 @@ def test_without_a_step_an_invariant_breaks_and_the_trace_leads_there(step: Step
 
     assert violation is not None
     assert violation.invariant == BREAKS[step].invariant
-    assert Protocol(scenario).broken(replay(model, violation.trace), ends=False) == violation.invariant
+    assert broken(scenario, replay(model, violation.trace), ends=False) == violation.invariant
 
 
 def test_every_step_is_shown_to_be_needed() -> None:
