@@ -161,6 +161,30 @@ async def test_a_return_is_too_late_while_its_orders_pane_is_being_expired(table
     assert await take_back(made, back, 0, returned("1")) == Outcome.TOO_LATE
 
 
+async def test_a_return_that_is_read_once_its_orders_pane_is_over_leaves_the_account_as_it_is(
+    tables: MakeTables,
+) -> None:
+    """An order in time for its own partition, in a pane that is over for another: a return made in the order's window
+    counts as long as it is read before the pane is taken away. Until its window ends, the account keeps the rest."""
+    made = tables()
+    await made.dictionary.remember("abcd")
+    slow, fast = await made.fences.take(TOPIC, 0), await made.fences.take(TOPIC, 1)
+    back = await made.fences.take(RETURNS, 0)
+    await made.orders.place(fast, [(0, order("2", "cd", day=3))])
+    await made.orders.place(slow, [(0, order("1", "abc", customer="ann"))])
+    slow.handled(0)
+
+    outcomes = [await take_back(made, back, 0, returned("1", "a", day=1))]
+    await made.expiry.expire(slow, FIRST_PANE + 3)
+    outcomes.append(await take_back(made, back, 1, returned("1", "b", day=1)))
+    await made.expiry.expire(slow, FIRST_PANE + 3)
+
+    assert outcomes == [Outcome.TAKEN, Outcome.TOO_LATE]
+    assert await counts(made) == recount([order("2", "cd", day=3)])
+    assert (await rows(made, "customer"))[0]["spend"] == {"EUR": 2_00}
+    assert (await rows(made, "diary"))[0]["purchases"] == [[sku, FIRST_PANE, 1] for sku in "bc"]
+
+
 @pytest.mark.parametrize("early", [True, False])
 async def test_a_return_made_after_its_orders_window_takes_nothing_whenever_it_is_read(
     tables: MakeTables, early: bool

@@ -2,6 +2,9 @@
 
 The last day is the day before the round began, so that no event is ahead of its record. A day's orders come out of
 order; returns come up to five days after their order, some twice, some before it; now and then a customer is erased.
+
+A return is made on the day it is sent, so that the log alone says what it takes. One that is made in its order's window
+and read after that may find the order's pane being taken away or not (docs/tables.md): either would be right.
 """
 
 from __future__ import annotations
@@ -35,7 +38,7 @@ class Days:
     def next(self) -> list[Message]:
         """Everything that happens on the next day, in the order it is sent."""
         log, dice = self.arena.log, self.arena.dice
-        midnight = log.began.replace(hour=0, minute=0, second=0) - timedelta(days=self.length - self.day)
+        midnight = self._midnight
         messages = []
         for _ in range(self.orders_a_day):
             at = midnight + timedelta(seconds=dice.uniform(0, 86_399))
@@ -53,10 +56,21 @@ class Days:
         self.day += 1
         return messages
 
+    @property
+    def _midnight(self) -> datetime:
+        """When today begins."""
+        began = self.arena.log.began.replace(hour=0, minute=0, second=0)
+        return began - timedelta(days=self.length - self.day)
+
     def _plan_return(self, order: dict[str, Any]) -> None:
-        """A return of today up to five days on; of those of today, half come before their order."""
+        """A return of today up to five days on; of those of today, half come before their order.
+
+        The order itself may be some days late.
+        """
         after = self.arena.dice.randint(0, 5)
-        at = datetime.fromisoformat(order["occurred_at"]) + timedelta(days=after)
+        placed = datetime.fromisoformat(order["occurred_at"])
+        days_late = (self._midnight.date() - placed.date()).days
+        at = placed + timedelta(days=days_late + after)
         back = self.arena.log.returned(order, at=at)
         planned = self._returns_of_day.setdefault(self.day + after, [])
         planned += [back] * (2 if self.arena.dice.random() < 0.2 else 1)
