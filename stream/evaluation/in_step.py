@@ -19,7 +19,8 @@ from faust.types import TP
 
 from stream import topics
 from stream.agents.shell import Handle, Shell
-from stream.app import BasketApp, Parts, create_app
+from stream.app import Parts, create_app
+from stream.basket_app import BasketApp
 from stream.batches import RecordBatch
 from stream.codec import occurred_ms
 from stream.errors import OperatorError
