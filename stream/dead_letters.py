@@ -13,7 +13,8 @@ from typing import NamedTuple, Protocol
 from aiokafka import ConsumerRecord
 
 from stream.errors import PoisonEvent
-from stream.publisher import MESSAGE_BYTES, Outgoing
+from stream.producer import MESSAGE_BYTES
+from stream.publisher import Outgoing
 from stream.topics import DEAD_LETTER_SUFFIX
 
 TOPIC = "__connect.errors.topic"

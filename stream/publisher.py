@@ -25,18 +25,11 @@ from aiokafka.errors import (
 
 from stream.deliveries import Confirmed, Deliveries
 from stream.errors import OperatorError, StateUnavailable
-from stream.kafka_address import client_options, shown
 from stream.partitioner import partition_of
-from stream.producer_end import close_producer
+from stream.producer import MESSAGE_BYTES, close_producer, connected_producer
 
 logger = logging.getLogger(__name__)
 
-#: Size at which a batch is sent and the next one begun, bytes; below the 1 MiB a topic takes by default.
-BATCH_BYTES = 512 * 1024
-#: The largest single message, bytes (the dead-letter topics take as much).
-MESSAGE_BYTES = 16 * 1024 * 1024
-#: Requests that fit into the time one `publish` waits.
-REQUESTS = 3
 #: So many times what one `publish` waits: a producer that confirmed nothing for so long is replaced.
 STUCK_AFTER = 10
 #: Key, value and headers are framed by less than this many bytes.
@@ -93,7 +86,14 @@ class Publisher:
         """Connect; raises StateUnavailable when no broker answers in time."""
         async with self._changing:
             if self._producer is None:
-                self._producer = await self._connect()
+                self._producer = await connected_producer(
+                    self._bootstrap,
+                    client_id=self._client_id,
+                    idempotent=self._idempotent,
+                    compression=self._compression,
+                    timeout_s=self._timeout_s,
+                )
+                self._confirmed_s = time.monotonic()
 
     async def stop(self) -> None:
         """Disconnect. Everything published is acknowledged already, so nothing is waited for."""
@@ -214,37 +214,6 @@ class Publisher:
                 logger.info("Ending a producer that failed")
                 self._producer = None
                 await close_producer(broken)
-
-    async def _connect(self) -> AIOKafkaProducer:
-        try:
-            producer = AIOKafkaProducer(
-                **client_options(self._bootstrap),
-                client_id=self._client_id,
-                acks="all",
-                enable_idempotence=self._idempotent,
-                compression_type=self._compression,
-                linger_ms=0,
-                max_batch_size=BATCH_BYTES,
-                max_request_size=MESSAGE_BYTES + BATCH_BYTES,
-                # A link that went dead is left soon enough to send the same batch over another one, under its own
-                # sequence number, before `publish` gives up: so the brokers see that it is the same.
-                request_timeout_ms=int(self._timeout_s * 1000 / REQUESTS),
-            )
-        except RuntimeError as exc:
-            raise OperatorError(
-                f"Compression {self._compression!r}: {exc}.",
-                "Install aiokafka with its extra of that name, or choose gzip or none.",
-            ) from exc
-        # This one is how long a batch may wait for its place behind others.
-        producer._request_timeout_ms = int(self._timeout_s * 1000)
-        try:
-            async with asyncio.timeout(self._timeout_s):
-                await producer.start()
-        except (KafkaError, TimeoutError) as exc:
-            await close_producer(producer)
-            raise StateUnavailable(f"no Kafka broker answers at {shown(self._bootstrap)}: {exc!r}") from exc
-        self._confirmed_s = time.monotonic()
-        return producer
 
 
 def _check_size(topic: str, message: Outgoing) -> None:

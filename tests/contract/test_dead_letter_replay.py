@@ -12,7 +12,8 @@ from stream.dead_letter_replay import ReplayReport, replay_dead_letters
 from stream.dead_letters import OUR_HEADERS, DeadLetter, DeadLetters
 from stream.embedded import Broker
 from stream.errors import OperatorError, PoisonEvent
-from stream.publisher import MESSAGE_BYTES, Outgoing, Publisher
+from stream.producer import MESSAGE_BYTES
+from stream.publisher import Outgoing, Publisher
 from stream.topics import ORDER_PLACED, dead_letter_topic
 from tests.broken_records import BROKEN
 from tests.kafka_records import kafka_record

@@ -13,7 +13,7 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from stream.embedded import Broker, apache_kafka
 from stream.embedded.ports import free_ports
 from stream.errors import StateUnavailable
-from stream.producer_end import CLOSE_S
+from stream.producer import CLOSE_S
 from stream.publisher import Outgoing, Publisher
 from stream.topics import TopicSpec, make_topics
 from tests.faults.calls import KafkaCalls

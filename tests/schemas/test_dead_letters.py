@@ -9,7 +9,8 @@ import pytest
 from stream import dead_letters as header
 from stream.dead_letters import KEPT_BYTES, MAX_TEXT, DeadLetter, DeadLetters, dead_letter_message
 from stream.errors import PoisonEvent, StateUnavailable
-from stream.publisher import MESSAGE_BYTES, Outgoing
+from stream.producer import MESSAGE_BYTES
+from stream.publisher import Outgoing
 from tests.kafka_records import kafka_record
 
 ERROR = PoisonEvent("SCHEMA", "$.lines[0].quantity", "Expected `int` >= 1")

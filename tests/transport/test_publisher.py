@@ -16,7 +16,8 @@ from hypothesis import given
 
 from stream.errors import OperatorError, StateUnavailable
 from stream.partitioner import murmur2, partition_of
-from stream.publisher import BATCH_BYTES, MESSAGE_BYTES, MessageRefused, Outgoing, Publisher
+from stream.producer import BATCH_BYTES, MESSAGE_BYTES
+from stream.publisher import MessageRefused, Outgoing, Publisher
 from tests.transport.workers import Cluster
 
 
