@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
@@ -20,6 +19,7 @@ from stream.tables.complement_reader import ComplementReader
 from stream.tables.count_reader import CountReader
 from stream.tables.fit_reader import FitReader
 from stream.tables.personal_reader import Heads, PersonalReader
+from stream.tables.shared_reads import SharedReads
 from stream.tables.tables import Tables
 from stream.tables.view_cache import NEVER, Items, ViewCache
 
@@ -27,16 +27,6 @@ MOST_CACHED = 200_000
 """SKUs a worker remembers before it starts afresh: about 400 bytes each."""
 MOST_LISTS = 50_000
 """Partner lists it remembers before it starts afresh: up to 3 kB each."""
-
-
-@dataclass(eq=False, slots=True)
-class _Asked:
-    """A batch that waits for its views."""
-
-    baskets: Sequence[Basket]
-    now_s: float
-    keep_back: bool
-    views: Views | None = None
 
 
 class ViewReader:
@@ -50,10 +40,9 @@ class ViewReader:
         self._catalogue = CatalogueReader(tables.catalogue, self._half_age_s)
         self._counts = CountReader(tables.neighbours)
         self._cache = self._empty_cache()
-        self._turn = asyncio.Lock()
+        self._reads = SharedReads(self._read)
         self._afresh = False
         tables.with_cache(self._forget)
-        self._asked: list[_Asked] = []
         self._scorer = scorer
         self._chosen: str | None = None
         self._chosen_read_s = NEVER
@@ -79,7 +68,7 @@ class ViewReader:
     @property
     def wanted(self) -> bool:
         """Whether a batch waits for its views."""
-        return bool(self._asked) or self._turn.locked()
+        return self._reads.under_way
 
     @property
     def cache(self) -> ViewCache:
@@ -100,28 +89,9 @@ class ViewReader:
         With `keep_back` nobody hears which SKUs need a fit before `release`: what is read just before an order is
         counted is better fitted after it.
 
-        One read is under way at a time; batches that come meanwhile share the next one, since a read costs little more
-        for the baskets of all partitions than for those of one. Raises StateUnavailable.
+        Batches that come while a read is under way share the next one. Raises StateUnavailable.
         """
-        mine = _Asked(baskets, now_s, keep_back)
-        self._asked.append(mine)
-        async with self._turn:
-            if mine.views is None:
-                group, self._asked = self._asked, []
-                try:
-                    views = await self._read(
-                        [basket for one in group for basket in one.baskets],
-                        max(one.now_s for one in group),
-                        keep_back=all(one.keep_back for one in group),
-                    )
-                except BaseException:
-                    # The others ask for themselves: one batch's bad luck is not theirs.
-                    self._asked = [*(one for one in group if one is not mine), *self._asked]
-                    raise
-                for one in group:
-                    one.views = views
-        assert mine.views is not None
-        return mine.views
+        return await self._reads.read(baskets, now_s, keep_back)
 
     async def _look_at_scorer(self, now_s: float) -> None:
         """Serve by the scorer that the tables name; a name we do not know is that of another version's scorer."""
