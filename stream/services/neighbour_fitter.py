@@ -18,7 +18,7 @@ from stream.decisions.precision import MOST_HEADS, is_stale, neighbourhood, prec
 from stream.decisions.scorers import FITS
 from stream.errors import StateUnavailable
 from stream.ops.tally import Tally
-from stream.tables import fitted
+from stream.tables import fitted_row
 from stream.tables.fitted import HeadsCounted
 from stream.tables.neighbours import MOST_PARTNERS, unpack
 from stream.tables.tables import Tables
@@ -166,7 +166,7 @@ class NeighbourFitter:
 
 
 def _rows(
-    groups: Sequence[Sequence[bytes]], squares: Sequence[fitted.Integers], orders: Mapping[bytes, int]
+    groups: Sequence[Sequence[bytes]], squares: Sequence[fitted_row.Integers], orders: Mapping[bytes, int]
 ) -> list[bytes]:
     """The packed row of the first SKU of each neighbourhood; those of one size are fitted in one go."""
     by_size: dict[int, list[int]] = {}
@@ -179,5 +179,5 @@ def _rows(
         weights = precision_weights(together, counts, list(FITS.values()))
         for at, own, met, fits in zip(places, counts[:, 0].tolist(), together, weights, strict=True):
             if own:
-                rows[at] = fitted.pack(own, groups[at][1:], met[0, 1:], fits)
+                rows[at] = fitted_row.pack(own, groups[at][1:], met[0, 1:], fits)
     return rows

@@ -18,7 +18,8 @@ from stream.decisions.fitted_rows import (
 from stream.decisions.policy import Policy
 from stream.decisions.precision import is_stale
 from stream.decisions.scorers import FITS, Scorer
-from stream.tables.fitted import FittedRows, fitted_at, unpack
+from stream.tables.fitted import FittedRows
+from stream.tables.fitted_row import fitted_at, unpack
 from stream.tables.view_cache import Boosts, FitList, Items, Number, ViewCache
 
 

@@ -1,4 +1,4 @@
-"""Fitted rows: for each SKU the weights of its neighbours, packed; which SKUs need a fit; and who may put them.
+"""Fitted rows: for each SKU the weights of its neighbours; which SKUs need a fit; and who may put them.
 
 A reader that sees a SKU's orders outgrow its fit marks it, which costs the counting of orders nothing. Whoever holds
 the lease on a tag fits what is marked there; its epoch is in every write, so one that lost the lease puts nothing.
@@ -7,25 +7,16 @@ the lease on a tag fits what is marked there; its epoch is in every write, so on
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from hashlib import blake2b
 from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
-from stream.decisions.scorers import FITS
+from stream.tables.fitted_row import FITS_ID, Integers
 from stream.tables.ids import ALL_ORDERS, SKU_BYTES, tag_of
 from stream.tables.keys import Keys
 from stream.tables.store import Command, Script, Store
 
-FITS_ID = blake2b(repr(sorted(FITS.items())).encode(), digest_size=4).digest()
-"""Names the fits a row was made for: a row of other fits is as good as none."""
-
-Integers = npt.NDArray[np.int64]
-Floats = npt.NDArray[np.float64]
-
-_NEIGHBOUR = np.dtype([("id", "S8"), ("together", ">u4"), ("weights", ">f4", (len(FITS),))])
 _HEAD = np.dtype([("id", "S8"), ("orders", ">u4")])
 
 _NO_PAIRS: Integers = np.zeros(0, np.int64)
@@ -41,15 +32,6 @@ class HeadsCounted(NamedTuple):
     fits_since: int
 
 
-class FittedRow(NamedTuple):
-    """The neighbours of a SKU, the orders that held both, and a column of weights a fit; `orders` when fitted."""
-
-    orders: int
-    neighbours: list[bytes]
-    together: Integers
-    weights: Floats
-
-
 class FittedRows:
     """Reads and writes fitted rows, many SKUs a round trip."""
 
@@ -57,7 +39,7 @@ class FittedRows:
         self._store, self._keys, self._tags = store, keys, tags
 
     async def read(self, idents: Sequence[bytes]) -> list[bytes]:
-        """The packed row of each SKU id, b"" where there is none of the present fits: see `unpack`."""
+        """The packed row of each SKU id, b"" where there is none of the present fits: see `fitted_row`."""
         by_tag = self._by_tag(idents)
         answers = await self._store.commands(
             [
@@ -228,33 +210,3 @@ def _pairs_of(places: Integers, most: int) -> Integers:
     one, other = np.triu_indices(len(places), 1)
     first, second = places[one], places[other]
     return np.minimum(first, second) * most + np.maximum(first, second)
-
-
-def pack(
-    orders: int,
-    neighbours: Sequence[bytes],
-    together: Integers,
-    weights: Floats,
-) -> bytes:
-    """A fitted row as it is stored: the fits' name, the orders, then each neighbour."""
-    entries = np.empty(len(neighbours), _NEIGHBOUR)
-    entries["id"] = np.array(neighbours, "S8") if neighbours else np.zeros(0, "S8")
-    entries["together"], entries["weights"] = together, weights.T
-    return FITS_ID + orders.to_bytes(4, "big") + entries.tobytes()
-
-
-def fitted_at(raw: bytes) -> int:
-    """The orders a SKU had when this row was fitted; 0 for no row."""
-    return int.from_bytes(raw[4:8], "big")
-
-
-def unpack(raw: bytes) -> FittedRow:
-    """The row that `pack` packed."""
-    entries = np.frombuffer(raw, _NEIGHBOUR, offset=8)
-    size = _NEIGHBOUR.itemsize
-    return FittedRow(
-        fitted_at(raw),
-        [raw[8 + i * size : 16 + i * size] for i in range(len(entries))],
-        entries["together"].astype(np.int64),
-        entries["weights"].astype(np.float64).T,
-    )

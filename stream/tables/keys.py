@@ -63,7 +63,7 @@ class Keys:
         return self.prefix(tag) + b"top:" + sku_id.hex().encode()
 
     def fits(self, tag: int) -> bytes:
-        """Hash: SKU id -> its fitted row, see `stream.tables.fitted`."""
+        """Hash: SKU id -> its fitted row, see `stream.tables.fitted_row`."""
         return self.prefix(tag) + b"fits"
 
     def stale(self, tag: int) -> bytes:

@@ -14,7 +14,7 @@ from stream.decisions.scorers import FITS, SERVED, line_weights
 from stream.ops.tally import Tally
 from stream.services import neighbour_fitter
 from stream.services.neighbour_fitter import NeighbourFitter
-from stream.tables.fitted import FITS_ID, pack, unpack
+from stream.tables.fitted_row import FITS_ID, pack, unpack
 from stream.tables.ids import sku_id, tag_of
 from stream.tables.tables import Tables
 from stream.tables.view_reader import ViewReader

@@ -14,7 +14,7 @@ from stream.decisions.policy import Policy
 from stream.decisions.scorers import FITS
 from stream.decisions.views import Views
 from stream.errors import StateUnavailable
-from stream.tables.fitted import pack
+from stream.tables.fitted_row import pack
 from stream.tables.ids import sku_id, tag_of
 from stream.tables.tables import Tables
 from stream.tables.view_reader import ViewReader
