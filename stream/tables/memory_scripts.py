@@ -22,6 +22,7 @@ from stream.tables.memory_accounts import (
 from stream.tables.memory_feedback import FEEDBACK_SCRIPTS
 from stream.tables.memory_fences import fence_of as _fence_of
 from stream.tables.memory_fences import refuse_owner as _refuse_owner
+from stream.tables.memory_fits import FIT_SCRIPTS
 from stream.tables.wire import unpack_accounts, unpack_claims, unpack_puts
 
 Args = Sequence[Any]
@@ -215,33 +216,6 @@ def _put_latest(data: Data, keys: Keys, args: Args) -> list[bytes]:
     return displaced
 
 
-def _lease(data: Data, keys: Keys, args: Args) -> int:
-    owner, now_ms, ttl_ms = args
-    held = data.setdefault(keys[0], {})
-    if held.get(b"owner") != owner.encode():
-        if int(held.get(b"until", b"0")) > int(now_ms):
-            return 0
-        held[b"owner"] = owner.encode()
-        increment(data, keys[0], b"epoch", 1)
-    held[b"until"] = str(int(now_ms) + int(ttl_ms)).encode()
-    return int(held[b"epoch"])
-
-
-def _put_fits(data: Data, keys: Keys, args: Args) -> int:
-    if int(data.get(keys[0], {}).get(b"epoch", b"0")) != int(args[0]):
-        return 0
-    for ident, row in zip(args[1::2], args[2::2], strict=True):
-        if row:
-            data.setdefault(keys[1], {})[ident] = row
-        else:
-            drop(data, keys[1], ident)
-        stale = data.get(keys[2], {})
-        stale.pop(ident, None)
-        if not stale:
-            data.pop(keys[2], None)
-    return 1
-
-
 SCRIPTS: dict[str, Callable[[Data, Keys, Args], Any]] = {
     "claim": _claim,
     "apply": _apply,
@@ -254,7 +228,6 @@ SCRIPTS: dict[str, Callable[[Data, Keys, Args], Any]] = {
     "drop_if": _drop_if,
     "top_partners": _top_partners,
     "put_latest": _put_latest,
-    "lease": _lease,
-    "put_fits": _put_fits,
     **FEEDBACK_SCRIPTS,
+    **FIT_SCRIPTS,
 }
