@@ -133,11 +133,6 @@ def _positions(
     async def ends(tps: Set[TP]) -> dict[TP, int]:
         # Not Faust's `highwaters`: what the embedded broker says to those is too small, and after a crash the
         # tables would seem to be ahead of the log.
-        names = sorted({tp.topic for tp in tps})
-        found = [(name, await end_offsets(settings.broker, name)) for name in names]
-        return {TP(name, partition): end for name, ends in found for partition, end in ends.items()}
-
-    async def served_ends(tps: Set[TP]) -> dict[TP, int]:
         return {
             TP(topic, partition): end
             for topic in sorted({tp.topic for tp in tps})
@@ -155,7 +150,7 @@ def _positions(
     gaps = Gaps(tally, settings.topic_prefix, settings.on_gap)
     if bounds is not None:
         return TablePositions(tables, fenced, bounds, bounds, bounds, gaps, tally)
-    return TablePositions(tables, fenced, earliest, ends, served_ends, gaps, tally)
+    return TablePositions(tables, fenced, earliest, ends, ends, gaps, tally)
 
 
 def _watch_over(app: BasketApp, settings: Settings) -> None:
