@@ -2,43 +2,28 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import Any
 
 import msgspec
 from rich.console import Console
 from rich.table import Table
 
+from stream.commands.open_tables import with_tables
 from stream.commands.options import Json, Redis
 from stream.decisions.selection import RANK_UNIT, choose
-from stream.errors import OperatorError
 from stream.services.scorer_watch import FIRST, NAMES
 from stream.settings import load_settings
 from stream.tables.scorers import Tallied
-from stream.tables.tables import Tables
 
 
 def scorers(redis: Redis = None, json: Json = False) -> None:
     """Rolling hit rates of the scorers: each measured order was asked about before it was counted."""
-    report = scorer_report(asyncio.run(_read(redis)))
+    tallied = with_tables(load_settings(redis_url=redis), lambda tables: tables.scorers.read(NAMES))
+    report = scorer_report(tallied)
     if json:
         print(msgspec.json.encode(report).decode())
     else:
         _print(report)
-
-
-async def _read(redis: str | None) -> Tallied:
-    tables = Tables.on_redis(load_settings(redis_url=redis))
-    try:
-        if await tables.is_new():
-            raise OperatorError(
-                f"No tables under namespace {tables.keys.namespace!r}.",
-                "Check --redis and BASKETSTREAM_NAMESPACE; a worker makes the tables when it first starts.",
-            )
-        await tables.open()
-        return await tables.scorers.read(NAMES)
-    finally:
-        await tables.close()
 
 
 def scorer_report(tallied: Tallied) -> dict[str, Any]:
