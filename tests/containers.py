@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import docker
 import requests
@@ -40,15 +41,8 @@ def kafka() -> Iterator[str]:
         .with_envs(**kafka_environment(host, port))
         .waiting_for(LogMessageWaitStrategy("Kafka Server started").with_startup_timeout(120))
     )
-    try:
-        container.start()
-    except _UNREACHABLE as exc:
-        container.stop()
-        raise NoDockerError(str(exc)) from exc
-    try:
+    with _started(container):
         yield f"{host}:{port}"
-    finally:
-        container.stop()
 
 
 def kafka_environment(host: str, port: int) -> dict[str, str]:
@@ -82,13 +76,20 @@ def valkey() -> Iterator[str]:
 
     container = ValkeyContainer(VALKEY_IMAGE)
     container.with_command(["valkey-server", "--appendonly", "yes", "--maxmemory-policy", "noeviction"])
+    with _started(container):
+        yield f"redis://{container.get_container_host_ip()}:{container.get_exposed_port(6379)}/0"
+
+
+@contextmanager
+def _started(container: Any) -> Iterator[None]:
+    """The container runs meanwhile. Raises NoDockerError."""
     try:
         container.start()
     except _UNREACHABLE as exc:
         container.stop()
         raise NoDockerError(str(exc)) from exc
     try:
-        yield f"redis://{container.get_container_host_ip()}:{container.get_exposed_port(6379)}/0"
+        yield
     finally:
         container.stop()
 

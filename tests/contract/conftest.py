@@ -7,6 +7,8 @@ from typing import Any
 
 import pytest
 
+from stream.embedded import Broker
+from stream.publisher import Publisher
 from stream.settings import load_settings
 from stream.tables.connection import open_store
 from stream.tables.memory_store import MemoryStore
@@ -43,3 +45,12 @@ def tables(store: Store) -> MakeTables:
         return Tables(over or store, load_settings({}, **chosen))
 
     return make
+
+
+@pytest.fixture
+async def publisher(kafka: Broker) -> AsyncIterator[Publisher]:
+    """A publisher on the Kafka of the tests."""
+    made = Publisher(kafka.bootstrap, idempotent=kafka.idempotent)
+    await made.start()
+    yield made
+    await made.stop()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import Awaitable, Callable
 
 import pytest
 
@@ -18,14 +18,6 @@ from stream.verification.log_reader import read_log
 from tests.kafka_records import kafka_record
 
 VALUES = [b'{"customer_id":"ann"}', b"{", rb'{"customer_id":"\u0061nn"}', b'{"customer_id":"bob"}', b"ann,"]
-
-
-@pytest.fixture
-async def publisher(kafka: Broker) -> AsyncIterator[Publisher]:
-    publisher = Publisher(kafka.bootstrap, idempotent=kafka.idempotent)
-    await publisher.start()
-    yield publisher
-    await publisher.stop()
 
 
 @pytest.fixture

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import Awaitable, Callable
 
 import pytest
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
@@ -21,14 +21,6 @@ from tests.kafka_records import kafka_record
 PARTITIONS = 3
 BROKEN_ORDERS = BROKEN[ORDER_PLACED]
 HEADERS = [("traceparent", b"00-1"), ("none", None), ("basketstream.replayed", b"the producer's own")]
-
-
-@pytest.fixture
-async def publisher(kafka: Broker) -> AsyncIterator[Publisher]:
-    publisher = Publisher(kafka.bootstrap, idempotent=kafka.idempotent)
-    await publisher.start()
-    yield publisher
-    await publisher.stop()
 
 
 @pytest.fixture

@@ -4,25 +4,14 @@ from __future__ import annotations
 
 import pytest
 
-from stream.decisions.model import Basket
 from stream.decisions.policy import Policy
-from stream.events import Line
 from stream.tables import dictionary, view_reader
 from stream.tables.dump import scan
 from stream.tables.ids import sku_id
 from stream.tables.view_reader import ViewReader
 from tests.contract.conftest import MakeTables
 from tests.contract.orders import TOPIC, order
-
-
-def basket(*skus: str) -> Basket:
-    return Basket(
-        suggestion_id="s",
-        basket_id="b",
-        channel="web",
-        currency="EUR",
-        lines=[Line(sku, 1, 10_00) for sku in skus],
-    )
+from tests.contract.test_views import basket
 
 
 async def test_looking_at_skus_nobody_bought_writes_nothing(tables: MakeTables) -> None:
