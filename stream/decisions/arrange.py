@@ -106,9 +106,7 @@ def _pick(draft: Draft, most: int, ranked: Iterable[Ranked], views: Views) -> No
     )
     plain = () if limited else (goods.currency(basket.currency), UNLISTED)
     cap = most if policy.max_per_category is None else policy.max_per_category
-    ranges: list[int] = []
-    if draft.considered.ranged:
-        ranges = [goods.range_number(product.range_id or "") for product in draft.considered.ranged]
+    ranges = [goods.facts[item].of_range for item in cart]
     shelves: list[int] = []
     upsold = {offer.sku for offer in draft.upsells} if draft.upsells else ()
     facts, floor, again = goods.facts, policy.min_score, draft.again.items

@@ -73,7 +73,7 @@ class Assortment:
         facts = Facts(
             self.currency(product.currency) if product.plain and product.price is not None else TO_BE_ASKED,
             self._number(product.category) if product.category else 0,
-            0 if product.range_id is None else self.range_number(product.range_id),
+            0 if product.range_id is None else self._number(("range", product.range_id)),
         )
         self.facts[item] = self._facts.setdefault(facts, facts)  # few differ, and few stay in the cache
 
@@ -98,10 +98,6 @@ class Assortment:
     def currency(self, code: str) -> int:
         """The number of a currency."""
         return self._number(code)
-
-    def range_number(self, range_id: str) -> int:
-        """The number of a range."""
-        return self._number(("range", range_id))
 
     def _number(self, what: object) -> int:
         return self._numbers.setdefault(what, len(self._numbers) + 1)

@@ -53,3 +53,9 @@ def unaffordable(product: Product, basket: Basket) -> str | None:
     if basket.max_price is not None and (product.price is None or product.price > basket.max_price):
         return OVER_LIMIT
     return None
+
+
+def needed_once(product: Product, policy: Policy) -> bool:
+    """Whether nobody buys this product twice: a second one is no use beside the first."""
+    once = policy.once_categories
+    return product.is_service or (bool(once) and not once.isdisjoint(product.category))

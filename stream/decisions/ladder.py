@@ -9,15 +9,12 @@ from itertools import groupby
 from msgspec import Struct
 
 from stream.decisions.codes import ALREADY_OWNED, IN_CART, LOWER_RUNG, STEP_TOO_HIGH, WRONG_TIMING
-from stream.decisions.eligibility import refusal
+from stream.decisions.eligibility import needed_once, refusal
 from stream.decisions.model import Basket, Product
 from stream.decisions.policy import Policy
 from stream.events import FeatureValue
 from stream.identity import offer_tail
 from stream.suggestion import Rung, Suppressed
-
-AFTER_ORDER_KINDS = frozenset({"service", "subscription"})
-"""What can still be exchanged for a higher rung once the order is placed."""
 
 
 class Step(Struct, frozen=True, gc=False):
@@ -41,6 +38,8 @@ class Ladder(Struct, frozen=True, gc=False):
     grid: tuple[Rung, ...]
     levels: tuple[int, ...]
     variants: tuple[str, ...]
+    once: dict[str, int] = {}
+    """The rungs, by SKU, that a customer needs once."""
     steps: dict[tuple[str, str, int], Step] = {}
     """Those that were offered before, by the SKUs held and offered and the longest grid."""
 
@@ -97,7 +96,9 @@ def build_ladder(products: Iterable[Product], policy: Policy) -> Ladder:
         for rung, price, sku, product in priced
     )
     levels = tuple(product.rung for product in rungs)
-    return Ladder(rungs, grid, levels, tuple(name for name in policy.kept_features if _varies(rungs, name)))
+    variants = tuple(name for name in policy.kept_features if _varies(rungs, name))
+    once = {product.sku: product.rung for product in rungs if needed_once(product, policy)}
+    return Ladder(rungs, grid, levels, variants, once)
 
 
 def _varies(rungs: tuple[Product, ...], feature: str) -> bool:
@@ -152,7 +153,7 @@ def _step_refusal(
     """The code that speaks against taking this higher rung instead of a line of `line_price`."""
     if product.sku in cart:
         return IN_CART
-    if basket.timing != "in_basket" and product.kind not in AFTER_ORDER_KINDS:
+    if basket.timing != "in_basket" and not product.is_service:  # goods are not exchanged after the order
         return WRONG_TIMING
     code = refusal(product.sku, product, basket, policy, now_ms)
     if code is not None:

@@ -21,6 +21,8 @@ BasketLine = Line
 
 Timing = Literal["in_basket", "post_purchase"]
 
+SERVICE_KINDS = frozenset({"service", "subscription"})
+
 UNLISTED: frozenset[str] = frozenset()
 
 
@@ -74,10 +76,13 @@ class Product(Struct, frozen=True, gc=False, kw_only=True):
     delisted: bool = False
     plain: bool = False
     """Derived, not given: for sale whenever one asks, which spares most products every further question."""
+    is_service: bool = False
+    """Derived, not given: a service or a subscription."""
 
     def __post_init__(self) -> None:
         dated = self.available_from_ms is not None or self.available_until_ms is not None
         force_setattr(self, "plain", self.in_stock and self.active and not self.delisted and not dated)
+        force_setattr(self, "is_service", self.kind in SERVICE_KINDS)
 
     def margin(self) -> int:
         """Price less cost in minor units; 0 when either is unknown."""

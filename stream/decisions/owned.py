@@ -1,4 +1,4 @@
-"""What a customer needs once, and has: services, subscriptions and what the shop says of its own categories.
+"""What a customer needs once, and has: services, subscriptions and products of categories that the policy names.
 
 What was bought within the customer window counts as had; what came back does not.
 """
@@ -7,15 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from stream.decisions.eligibility import needed_once
 from stream.decisions.habits import Habits
-from stream.decisions.ladder import AFTER_ORDER_KINDS, Ladder
+from stream.decisions.ladder import Ladder
 from stream.decisions.model import Product
 from stream.decisions.policy import Policy
-
-
-def needed_once(product: Product, policy: Policy) -> bool:
-    """Whether nobody buys this product twice: a second one is no use beside the first."""
-    return product.kind in AFTER_ORDER_KINDS or not policy.once_categories.isdisjoint(product.category)
 
 
 def has_already(habits: Habits, item: int, product: Product | None, policy: Policy) -> bool:
@@ -23,12 +19,10 @@ def has_already(habits: Habits, item: int, product: Product | None, policy: Poli
     return product is not None and needed_once(product, policy) and item in habits.items
 
 
-def highest_had(habits: Habits, ladder: Ladder, skus: Sequence[str], policy: Policy) -> int | None:
+def highest_had(habits: Habits, ladder: Ladder, skus: Sequence[str]) -> int | None:
     """The highest rung of a range that the customer has of what is needed once; None if they have none.
 
     Whoever has a rung has no use for those below it either. `skus` are by dense index.
     """
-    once = {rung.sku: rung.rung for rung in ladder.rungs if needed_once(rung, policy)}
-    if not once:
-        return None
+    once = ladder.once
     return max((once[sku] for item in habits.items.tolist() if (sku := skus[item]) in once), default=None)

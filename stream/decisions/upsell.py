@@ -102,8 +102,8 @@ def choose_upsells(
         counted = bool(acceptance) and acceptance.knows(held.range_id or "")
         most = len(ladder.rungs) if counted else 1
         had = None
-        if shopper is not None and shopper.habits is not None:
-            had = highest_had(shopper.habits, ladder, views.skus, policy)
+        if ladder.once and shopper is not None and shopper.habits is not None:
+            had = highest_had(shopper.habits, ladder, views.skus)
         step = climb(held, line_price, ladder, basket, prices, policy, now_ms, most, had)
         refused.extend(step.refused)
         if step.rungs and acceptance:
