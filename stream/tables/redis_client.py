@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from typing import Any
 
 import redis.asyncio
@@ -115,16 +116,24 @@ class _FollowingPool(SentinelConnectionPool):
         await super().aclose()
         await self.sentinel_manager.aclose()
 
+    async def get_master_address(self) -> Any:
+        """Where the primary is now. When that is news, no connection to the old one is used again.
+
+        The sentinels leave an old primary that is alive one for some eight seconds, and all that it takes is lost.
+        Whoever hears of the new one first, a look or a connection that is being made, closes the others.
+        """
+        before = self.master_address
+        address = await super().get_master_address()  # type: ignore[no-untyped-call]
+        if before not in (None, address):
+            await self.update_active_connections_for_reconnect()  # type: ignore[no-untyped-call]
+            # Those, too, that were given back since redis-py closed the idle ones.
+            await self.disconnect(inuse_connections=False)
+        return address
+
     async def _follow(self) -> None:
         """Raises MasterNotFoundError while a fail-over is under way: what the old primary takes now is lost."""
-        before = self.master_address
-        try:
-            # Closes idle connections to any other one.
-            await self.get_master_address()  # type: ignore[no-untyped-call]
-        except NoSentinelError:
-            return  # the primary that answers stays ours
-        if before not in (None, self.master_address):
-            await self.update_active_connections_for_reconnect()  # type: ignore[no-untyped-call]
+        with suppress(NoSentinelError):  # then the primary that answers stays ours
+            await self.get_master_address()
 
 
 def primary_client(

@@ -94,9 +94,12 @@ class Group:
         assert [resource[0] for resource in answer.resources] == [0], answer
 
     async def delete(self, topics: Sequence[str]) -> None:
-        """Delete topics, by their full names."""
+        """Delete topics, by their full names, and return once the brokers know it."""
         answer = await self._admin.delete_topics(list(topics))
         assert [code for _, code, *_ in answer.topic_error_codes] == [0] * len(topics), answer
+        async with asyncio.timeout(ASK_S):
+            while set(topics) & set(await self._admin.list_topics()):
+                await asyncio.sleep(0.05)
 
     async def forget(self) -> None:
         """Delete every topic of the prefix, so that Kafka does not carry them through the session."""

@@ -25,7 +25,11 @@ GAVE_UP = "Kafka did not confirm"
 async def test_a_dead_link_to_kafka_is_waited_for(
     linked: LinkedKafka, arena: Arena, kind: str, request: pytest.FixtureRequest
 ) -> None:
+    cut_s = LONG_CUT_S if request.config.option.long else CUT_S
     await arena.start(kafka=linked.broker, workers=2, broker=linked.bootstrap)
+    if request.config.option.long:
+        # A basket sent twice may get one answer: its second publish waits for the first, which gave up.
+        arena.log.duplicate_share = 0.0
     arena.flow(orders=20, baskets=20, every_s=0.1, steps=4_000)
     await arena.sleep(1.0, 3.0)
     if request.config.option.long:
@@ -33,7 +37,7 @@ async def test_a_dead_link_to_kafka_is_waited_for(
         await arena.publish(arena.log.step(orders=0, baskets=5_000))
     arena.history.note("link is held", kind=kind)
     linked.link.hold(*HELD[kind])
-    await asyncio.sleep(LONG_CUT_S if request.config.option.long else CUT_S)
+    await asyncio.sleep(cut_s)
     # A basket on its way may have been answered, and is read again by whoever gets its partition.
     await arena.note_death()
     linked.link.heal()
@@ -41,7 +45,7 @@ async def test_a_dead_link_to_kafka_is_waited_for(
     nobody_crashed(arena)
     if request.config.option.long:
         assert any(GAVE_UP in worker.said() for worker in arena.workers)
-    await arena.prove()
+    await arena.prove(silence_s=cut_s + 48.0)
 
 
 @pytest.mark.fault(14)

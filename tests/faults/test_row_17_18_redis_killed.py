@@ -27,6 +27,8 @@ async def crash(arena: Arena, redis: RedisUnderTest, *, cut: int = 0, behind: Ma
     arena.history.note("Redis killed", cut=lost)
     arena.measured["bytes_lost"] = arena.measured.get("bytes_lost", 0) + lost
     await redis.restart()
+    # Partitions are taken again now, and what was answered and is not committed yet is answered once more.
+    await arena.note_death()
 
 
 @pytest.mark.fault(17)

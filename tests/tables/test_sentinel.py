@@ -14,6 +14,7 @@ import redis.exceptions
 from stream.errors import StateUnavailable
 from stream.tables.connection import open_store
 from stream.tables.redis_client import _Sentinels
+from stream.tables.redis_store import RedisStore
 from stream.tables.store import Command, Store
 from tests.redis_servers import PATIENCE_S, POLL_S, RedisNode, SentinelGroup, sentinel_group
 
@@ -114,6 +115,36 @@ async def test_a_replica_is_never_written_to_although_a_sentinel_calls_it_the_pr
         await store.commands([("SET", b"count", 1)])
 
     assert await group.nodes[1].ask("EXISTS", "count") == 0
+
+
+async def test_a_connection_that_was_busy_during_a_fail_over_is_not_used_again(
+    group: SentinelGroup, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The old primary is alive and still calls itself one, as it does until the sentinels tell it otherwise."""
+    old, new = group.nodes
+    named = [old.port]
+
+    async def primary(self: object, service: str) -> tuple[str, int]:
+        return "127.0.0.1", named[0]
+
+    monkeypatch.setattr(_Sentinels, "discover_master", primary)
+    # No look comes in between: a connection that is being made hears of the new primary first.
+    monkeypatch.setattr("stream.tables.redis_client.LOOK_AGAIN_S", 3_600.0)
+    assert isinstance(store, RedisStore)
+    pool: Any = store._redis.connection_pool
+    busy = await pool.get_connection()
+    assert busy.port == old.port
+
+    await new.ask("REPLICAOF", "NO", "ONE")
+    named[0] = new.port
+    other = await pool.get_connection()
+    assert other.port == new.port
+    await pool.release(busy)
+
+    again = [await pool.get_connection(), other]
+    assert [connection.port for connection in again] == [new.port, new.port]
+    for connection in again:
+        await pool.release(connection)
 
 
 async def test_one_sentinel_is_enough_and_none_is_told(group: SentinelGroup, store: Store) -> None:
