@@ -69,7 +69,9 @@ class _Sentinels(Sentinel):
     async def discover_master(self, service_name: str) -> tuple[str, int]:
         """Address of the primary.
 
-        Raises MasterNotFoundError when none of them knows one that is up, NoSentinelError when none answers.
+        Raises MasterNotFoundError when none of them knows one that is up, or one of them is about to replace it: the
+        others go on naming the old one until it has, and what that takes now is lost. NoSentinelError when none
+        answers.
         """
         answers = await asyncio.gather(
             *(sentinel.sentinel_master(service_name) for sentinel in self.sentinels), return_exceptions=True
@@ -85,7 +87,16 @@ class _Sentinels(Sentinel):
                 f"none of {len(answers)} sentinels names a primary {service_name!r} that is up: {_why(answers)}"
             )
         newest = max(up, key=lambda state: (int(state["config-epoch"]), state["ip"], state["port"]))
+        if any(_replaces(state, newest) for state in answers if isinstance(state, dict)):
+            raise MasterNotFoundError(f"the sentinels are replacing the primary {service_name!r}")
         return newest["ip"], int(newest["port"])
+
+
+def _replaces(state: dict[str, Any], newest: dict[str, Any]) -> bool:
+    """Whether a sentinel is under way with a fail-over that is as new as what the others know."""
+    return "failover_in_progress" in str(state["flags"]) and int(state["config-epoch"]) >= int(
+        newest["config-epoch"]
+    )
 
 
 def _why(answers: list[Any]) -> str:

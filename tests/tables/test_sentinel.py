@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 import redis.exceptions
+from redis.asyncio.sentinel import MasterNotFoundError
 
 from stream.errors import StateUnavailable
 from stream.tables.connection import open_store
@@ -145,6 +146,39 @@ async def test_a_connection_that_was_busy_during_a_fail_over_is_not_used_again(
     assert [connection.port for connection in again] == [new.port, new.port]
     for connection in again:
         await pool.release(connection)
+
+
+class Told:
+    """A sentinel that says one thing of the primary."""
+
+    def __init__(self, port: int, epoch: int, flags: str = "master") -> None:
+        down = "down" in flags
+        self.state = {"ip": "shop", "port": port, "config-epoch": epoch, "flags": flags}
+        self.state |= {"is_master": True, "is_sdown": down, "is_odown": down, "num-other-sentinels": 2}
+
+    async def sentinel_master(self, service: str) -> dict[str, Any]:
+        return self.state
+
+
+@pytest.mark.parametrize(
+    ("told", "port"),
+    [
+        ([Told(1, 0), Told(1, 0)], 1),
+        ([Told(1, 0), Told(2, 1)], 2),
+        ([Told(1, 1, "master,o_down,failover_in_progress"), Told(1, 0)], None),
+        ([Told(1, 0, "master,failover_in_progress"), Told(1, 0)], None),
+        ([Told(1, 0, "master,failover_in_progress"), Told(2, 1)], 2),
+        ([Told(1, 0, "master,s_down")], None),
+    ],
+)
+async def test_a_primary_that_is_being_replaced_is_none(told: list[Told], port: int | None) -> None:
+    sentinels: Any = _Sentinels([])  # type: ignore[no-untyped-call]
+    sentinels.sentinels = told
+    if port is None:
+        with pytest.raises(MasterNotFoundError):
+            await sentinels.discover_master("shop")
+    else:
+        assert await sentinels.discover_master("shop") == ("shop", port)
 
 
 async def test_one_sentinel_is_enough_and_none_is_told(group: SentinelGroup, store: Store) -> None:
