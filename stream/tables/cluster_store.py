@@ -32,8 +32,9 @@ from redis.exceptions import (
 from stream.errors import StateUnavailable
 from stream.tables.cluster_nodes import ClusterNodes
 from stream.tables.cluster_scan import scan_primaries
+from stream.tables.keys import never_written
 from stream.tables.redis_url import Host, RedisPlace
-from stream.tables.scripts import by_digest, by_source, translated
+from stream.tables.scripts import by_digest, by_source, may_empty_a_key, translated
 from stream.tables.servers import AnotherLifeError, Servers
 from stream.tables.store import Command, Script
 
@@ -85,7 +86,9 @@ class ClusterStore:
 
     async def scripts(self, scripts: Sequence[Script]) -> list[Any]:
         """See `Store`. A node that has not got a script is sent its text."""
-        return await self._run([_Call(by_digest(script), script.keys[0], script) for script in scripts])
+        return await self._run(
+            [_Call(by_digest(script), script.keys[0], script) for script in map(_all_or_nothing, scripts)]
+        )
 
     async def _run(self, calls: Sequence[_Call]) -> list[Any]:
         """The answers to all calls, within one time limit. Raises StateUnavailable, StateLost, OperatorError."""
@@ -167,6 +170,18 @@ class ClusterStore:
     async def close(self) -> None:
         """See `Store`."""
         await self._nodes.close()
+
+
+def _all_or_nothing(script: Script) -> Script:
+    """The script in such a form that it does not begin while its slot is under way, if it may empty a key.
+
+    A node that is giving a slot away runs a script whose keys are all still there, but when the script comes back to
+    a key that it has just emptied, that key is "not local" any more: the script ends there, and what it did stays
+    done. A key among the others that is nowhere keeps it from beginning.
+    """
+    if not may_empty_a_key(script.name):
+        return script
+    return script._replace(keys=[*script.keys, never_written(script.keys[0])])
 
 
 def _key_of(command: Command) -> bytes:

@@ -19,6 +19,11 @@ def _prefix(namespace: str, version: int, tag: int) -> bytes:
     return f"{namespace}:v{version}:{{t{tag:03d}}}:".encode()
 
 
+def never_written(beside: bytes) -> bytes:
+    """A key of the same tag, and so of the same slot, that nobody ever writes."""
+    return beside[: beside.index(b"}") + 1] + b":never"
+
+
 @dataclass(frozen=True, slots=True)
 class Keys:
     """The keys of one namespace."""

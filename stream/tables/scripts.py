@@ -42,6 +42,8 @@ _WAIT_FOR = frozenset(
 """Answers that mean "not now": memory or disk full, loading, fail-over or slot migration under way,
 a server so new that nobody has sent it our scripts."""
 
+_TAKES_AWAY = re.compile(r"call\('(DEL|HDEL|SREM|ZREM)'")
+
 _INSIDE_A_SCRIPT = re.compile(r"-([A-Z]+) ")
 """The code in an error that Redis before 7 answers for a script: `ERR Error running script (...): -OOM ...`."""
 
@@ -57,6 +59,12 @@ def script_source(name: ScriptName) -> str:
 def script_digest(name: ScriptName) -> str:
     """What EVALSHA knows a script by."""
     return sha1(script_source(name).encode()).hexdigest()
+
+
+@cache
+def may_empty_a_key(name: ScriptName) -> bool:
+    """Whether a script takes anything away, and so may come back to a key that is no more."""
+    return _TAKES_AWAY.search(script_source(name)) is not None
 
 
 def by_digest(script: Script) -> Command:
