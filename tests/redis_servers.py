@@ -12,7 +12,7 @@ from typing import Any
 import redis.asyncio
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
-from redis.exceptions import RedisError
+from redis.exceptions import RedisError, ResponseError
 
 from stream.embedded.ports import free_ports
 from stream.embedded.process import ChildProcess, kept_alive
@@ -119,16 +119,28 @@ class SentinelGroup:
             others = (int(state["num-other-sentinels"]), int(state["num-slaves"]))
             if state["flags"] != "master" or others != (len(self.sentinels) - 1, len(self.nodes) - 1):
                 return False
-            for raw in await sentinel.ask("SENTINEL", "REPLICAS", SERVICE):
-                replica = dict(zip(raw[::2], raw[1::2], strict=True))
-                # Until then the sentinel answers NOGOODSLAVE when it is asked for a fail-over.
-                if replica["flags"] == "slave" and replica["master-link-status"] != "ok":
-                    return False
+            told = await sentinel.ask("SENTINEL", "REPLICAS", SERVICE)
+            replicas = [dict(zip(raw[::2], raw[1::2], strict=True)) for raw in told]
+            well = [r for r in replicas if r["flags"] == "slave" and r["master-link-status"] == "ok"]
+            if len(well) < len(running) - 1:
+                return False
         links = [await node.info("replication") for node in running]
-        replicas = [link for link in links if link["role"] == "slave"]
-        return len(replicas) == len(running) - 1 and all(
-            link["master_link_status"] == "up" for link in replicas
+        following = [link for link in links if link["role"] == "slave"]
+        return len(following) == len(running) - 1 and all(
+            link["master_link_status"] == "up" for link in following
         )
+
+    async def fail_over(self) -> None:
+        """Ask for it, until a sentinel has heard from a replica that is fit to take over: it may be busy."""
+        async with asyncio.timeout(PATIENCE_S):
+            while True:
+                try:
+                    await self.sentinels[0].ask("SENTINEL", "FAILOVER", SERVICE)
+                    return
+                except ResponseError as exc:
+                    if "NOGOODSLAVE" not in str(exc):
+                        raise
+                await asyncio.sleep(POLL_S)
 
 
 @asynccontextmanager

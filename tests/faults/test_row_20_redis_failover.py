@@ -13,7 +13,7 @@ from redis.exceptions import RedisError
 from tests.faults.arena import Arena
 from tests.faults.proxy import Proxy
 from tests.faults.redis_kinds import eventually
-from tests.redis_servers import PATIENCE_S, POLL_S, SERVICE, RedisNode, SentinelGroup, sentinel_group
+from tests.redis_servers import PATIENCE_S, POLL_S, RedisNode, SentinelGroup, sentinel_group
 
 
 async def cut_off(replica: RedisNode) -> None:
@@ -38,7 +38,7 @@ async def fail_over(group: SentinelGroup, *, killed: bool) -> None:
     if killed:
         await old.process.kill()
     else:
-        await group.sentinels[0].ask("SENTINEL", "FAILOVER", SERVICE)
+        await group.fail_over()
     await promoted(group, replica)
     if killed:
         await old.process.start()

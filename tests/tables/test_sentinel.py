@@ -86,7 +86,7 @@ async def test_the_store_leaves_a_primary_that_wakes_up_deposed(
 
 async def test_writing_goes_on_through_a_fail_over_on_request(group: SentinelGroup, store: Store) -> None:
     old, new = group.nodes
-    await group.sentinels[0].ask("SENTINEL", "FAILOVER", "shop")
+    await group.fail_over()
 
     async def has_taken_over() -> bool:
         try:
