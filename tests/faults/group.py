@@ -88,10 +88,20 @@ class Group:
         assert [code for _, code in answer.results] == [0], answer
 
     async def configure(self, topic: str, values: Mapping[str, str]) -> None:
-        """Set what a topic (by its full name) is configured to; what is not named falls back to the default."""
+        """Set what a topic (by its full name) is configured to, and return once the broker goes by it.
+
+        What is not named falls back to the default.
+        """
         resource = ConfigResource(ConfigResourceType.TOPIC, topic, dict(values))
         (answer,) = await self._admin.alter_configs([resource])
         assert [resource[0] for resource in answer.resources] == [0], answer
+        asked = ConfigResource(ConfigResourceType.TOPIC, topic, dict.fromkeys(values))
+        async with asyncio.timeout(ASK_S):
+            while True:
+                (told,) = await self._admin.describe_configs([asked])
+                if {name: value for name, value, *_ in told.resources[0][4]} == dict(values):
+                    return
+                await asyncio.sleep(0.05)
 
     async def delete(self, topics: Sequence[str]) -> None:
         """Delete topics, by their full names, and return once the brokers know it."""
