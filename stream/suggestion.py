@@ -24,8 +24,8 @@ class Cause(Struct, frozen=True, gc=False):
 ReasonCode = Annotated[
     str,
     Meta(
-        description="CO_PURCHASE, COMPLEMENT, NEXT_RUNG, PINNED, THRESHOLD, BUY_AGAIN, BOUGHT_BEFORE, CATEGORY_PAIR or"
-        " POPULAR; more may follow."
+        description="CO_PURCHASE, COMPLEMENT, NEXT_RUNG, PINNED, THRESHOLD, BUY_AGAIN, BOUGHT_BEFORE, BOUGHT_LATER,"
+        " CATEGORY_PAIR or POPULAR; more may follow."
     ),
 ]
 

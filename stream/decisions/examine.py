@@ -24,7 +24,7 @@ OFFERED: Final = "OFFERED"
 NO_ROOM: Final = "NO_ROOM"
 """Nothing speaks against the candidate, but the decision was full before its turn came."""
 
-SOURCES: Final = ("popular", "category", "orders", "own", "catalogue", "pinned")
+SOURCES: Final = ("popular", "category", "later", "orders", "own", "catalogue", "pinned")
 """Who speaks in a row, by `NeighbourRow.source`."""
 
 _ALL: Final = 1_000

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+from stream.decisions.bought_later import LAG_DAYS
 from stream.decisions.evidence import Evidence
 from stream.decisions.ladder import Step
-from stream.decisions.neighbours import CATALOGUE, CATEGORY, OWN, PINNED, POPULAR, NeighbourRow
+from stream.decisions.neighbours import CATALOGUE, CATEGORY, LATER, OWN, PINNED, POPULAR, NeighbourRow
 from stream.decisions.rhythm import Rhythm
 from stream.decisions.upsell import Upsell
 from stream.decisions.views import Views
@@ -61,7 +62,7 @@ def why_cross_sells(found: Evidence, rows: Sequence[NeighbourRow], views: Views)
 
     A product the shop pinned is PINNED, a complement that is named a COMPLEMENT and what the customer bought before
     BOUGHT_BEFORE, with the co-purchase numbers beside it where there are any. Else it is a CO_PURCHASE of the strongest
-    line; where no line speaks for it a CATEGORY_PAIR or, claiming nothing but that, POPULAR.
+    line; where no line speaks for it it is BOUGHT_LATER, a CATEGORY_PAIR or, claiming nothing but that, POPULAR.
     """
     return [
         _co_purchase(rows[speaker], counted, views)
@@ -124,6 +125,18 @@ def _category_pair(row: NeighbourRow, _weight: float, counted: int, views: Views
     )
 
 
+def _bought_later(row: NeighbourRow, _weight: float, counted: int, views: Views) -> Reason:
+    card = views.assortment.cards[row.item] or views.assortment.card(row.item, views.skus[row.item])
+    evidence: dict[str, int | float | str] = {
+        "sku": card.sku,
+        "customers": counted,
+        "of_customers": row.orders,
+        "within_days": LAG_DAYS,
+    }
+    text = f"{counted} of {row.orders} customers with {card.name} came back for this within {LAG_DAYS} days"
+    return Reason("BOUGHT_LATER", evidence, text)
+
+
 def _popular(row: NeighbourRow, _weight: float, counted: int, views: Views) -> Reason:
     evidence: dict[str, int | float | str] = {
         "segment": row.about,
@@ -141,6 +154,7 @@ def _popular(row: NeighbourRow, _weight: float, counted: int, views: Views) -> R
 _REASONS: dict[int, Callable[[NeighbourRow, float, int, Views], Reason]] = {
     POPULAR: _popular,
     CATEGORY: _category_pair,
+    LATER: _bought_later,
     OWN: _bought_before,
     CATALOGUE: _complement,
     PINNED: _pinned,

@@ -27,9 +27,10 @@ FRACTION: Final = 2**30
 MOST_WEIGHT: Final = 127
 """Larger weights count as this one."""
 
-POPULAR, CATEGORY, ORDERS, OWN, CATALOGUE, PINNED = range(6)
-"""Who speaks in a row: what is ordered most, categories that go together, co-purchases, the customer's own orders,
-what is named as a complement, a pin. Of several that speak for a product, the greatest gives the reason."""
+POPULAR, CATEGORY, LATER, ORDERS, OWN, CATALOGUE, PINNED = range(7)
+"""Who speaks in a row: what is ordered most, categories that go together, what customers come back for, co-purchases,
+the customer's own orders, what is named as a complement, a pin. Of several that speak for a product, the greatest
+gives the reason."""
 
 NOBODY: Final = -1
 """In the place of a line's dense index: the row is not a line's."""

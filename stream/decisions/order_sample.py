@@ -13,6 +13,8 @@ from typing import Final, NamedTuple
 
 from msgspec import Struct
 
+from stream.decisions.bought_later import Later
+
 MOST_SAMPLED: Final = 2_000
 """Orders of a sample."""
 
@@ -62,11 +64,13 @@ class Category(Struct, frozen=True, array_like=True):
 
 
 class OrderSample(Struct, frozen=True, array_like=True):
-    """Segments by `channel NUL tier`, of which one may be empty; categories by name."""
+    """Segments by `channel NUL tier`, of which one may be empty; categories by name; what customers come back for, by
+    SKU id."""
 
     orders: int = 0
     segments: dict[str, Segment] = {}
     categories: dict[str, Category] = {}
+    later: dict[bytes, Later] = {}
 
     def segment(self, channel: str, tier: str) -> tuple[str, Segment] | None:
         """The narrowest segment of a basket that has enough orders, and what it is called; None: all customers."""
@@ -81,9 +85,12 @@ class OrderSample(Struct, frozen=True, array_like=True):
         return None
 
 
-def summary(orders: Sequence[SampledOrder], category_of: Mapping[bytes, str]) -> OrderSample:
-    """What these orders say; `category_of` knows the categories of SKU ids that have one."""
-    return OrderSample(len(orders), _segments(orders), _categories(orders, category_of))
+def summary(
+    orders: Sequence[SampledOrder], category_of: Mapping[bytes, str], later: dict[bytes, Later] | None = None
+) -> OrderSample:
+    """What these orders say, and what their customers come back for; `category_of` knows the categories of SKU ids that
+    have one."""
+    return OrderSample(len(orders), _segments(orders), _categories(orders, category_of), later or {})
 
 
 def _segments(orders: Sequence[SampledOrder]) -> dict[str, Segment]:

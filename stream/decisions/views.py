@@ -47,10 +47,10 @@ def line_view(
     learned: NeighbourRow | None,
     named: NeighbourRow | None,
     product: Product | None,
-    categories: tuple[NeighbourRow, ...] = (),
+    sampled: tuple[NeighbourRow, ...] = (),
 ) -> LineView:
-    """The view of a SKU from its parts; those it does not have are None. `categories` speak for one nobody knows."""
-    rows = (*(row for row in (learned, named) if row is not None), *categories)
+    """The view of a SKU from its parts; those it does not have are None. `sampled`: what a sample of orders says."""
+    rows = (*(row for row in (learned, named) if row is not None), *sampled)
     return LineView(item, rows, product if product is not None and product.range_id is not None else None)
 
 

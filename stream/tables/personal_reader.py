@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
 from typing import Final, NamedTuple
 
 import numpy as np
 
+from stream.decisions.bought_later import heads_of, later_row
 from stream.decisions.category_pairs import category_row
 from stream.decisions.habits import Floats, Habits, habits_of, own_rows
 from stream.decisions.model import Basket
@@ -28,6 +31,9 @@ MOST_DIARIES: Final = 20_000
 MOST_HEADS: Final = 70
 """Most ordered SKUs that popularity may offer."""
 
+FEW_PARTNERS: Final = 10
+"""Where orders speak for so many products beside a line, what customers came back for stood behind them all."""
+
 
 class SegmentHeads(NamedTuple):
     """A segment's name and sampled orders, its most ordered items, and how many of its orders held each."""
@@ -36,6 +42,14 @@ class SegmentHeads(NamedTuple):
     orders: int
     items: Items
     counts: Items
+
+
+class _Said(NamedTuple):
+    """What the sample says of a line: how its row is made of the items it names, and their counts."""
+
+    line: int
+    row: Callable[[Items, Items], NeighbourRow]
+    heads: Sequence[tuple[bytes, int]]
 
 
 class Heads(NamedTuple):
@@ -131,31 +145,38 @@ class PersonalReader:
         shop = items[: len(self._heads)]
         return Heads(shop[shop >= 0], parts)
 
-    async def read_categories(
+    async def read_sampled(
         self, cache: ViewCache, lines: Sequence[int], scorer: Scorer, policy: Policy, number: Number
     ) -> Items:
-        """Put in the cache what goes with the categories of lines that nothing else speaks for; their candidates."""
-        read: list[Items] = [_NO_ITEMS]
-        for line in lines:
-            learned, product = cache.learned.get(line), cache.assortment.products[line]
-            rows: list[NeighbourRow] = []
-            if (
-                scorer.claims_association
-                and (learned is None or not learned.keys)
-                and product is not None
-                and product.category
-            ):
+        """Put in the cache what the sample says of lines that few or no orders speak for; the candidates it names.
+
+        Where few do, what customers came back for; where none does, what goes with the line's category, too.
+        """
+        said: list[_Said] = []
+        for line in lines if scorer.claims_association else ():
+            learned = cache.learned.get(line)
+            partners = 0 if learned is None else len(learned.candidates())
+            if partners < FEW_PARTNERS:
+                customers, back = heads_of(self.sample.later, cache.idents[line], policy.min_together)
+                if back:
+                    said.append(_Said(line, partial(later_row, line, customers), back))
+            product = cache.assortment.products[line]
+            if not partners and product is not None and product.category:
                 found = goes_with(self.sample, product.category[-1], policy.min_together)
-                for category, together, orders, heads in found:
-                    items = await number([sku for sku, _ in heads])
-                    known = np.array([n for _, n in heads])[items >= 0]
-                    rows.append(category_row(line, category, together, orders, items[items >= 0], known))
-                    read.append(items[items >= 0])
-            if rows:
-                cache.categories[line] = tuple(rows)
-            else:
-                cache.categories.pop(line, None)
-        return np.concatenate(read)
+                for other, together, orders, heads in found:
+                    said.append(_Said(line, partial(category_row, line, other, together, orders), heads))
+        items = await number([sku for one in said for sku, _ in one.heads])
+        rows: defaultdict[int, list[NeighbourRow]] = defaultdict(list)
+        start = 0
+        for one in said:
+            named = items[start : start + len(one.heads)]
+            start += len(one.heads)
+            counts = np.array([count for _, count in one.heads], np.int64)
+            rows[one.line].append(one.row(named[named >= 0], counts[named >= 0]))
+        for line in lines:
+            cache.sampled.pop(line, None)
+        cache.sampled.update((line, tuple(of_line)) for line, of_line in rows.items())
+        return items[items >= 0]
 
     def shoppers(
         self, cache: ViewCache, baskets: Iterable[Basket], scorer: Scorer, boosts: Boosts

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
 import msgspec
 
+from stream.decisions.bought_later import LAG_DAYS, bought_later
 from stream.decisions.order_sample import MOST_SAMPLED, OrderSample, SampledOrder, summary
+from stream.decisions.window import DAY_MS
 from stream.tables.catalogue import DELISTED, Catalogue, read_product
 from stream.tables.customers import Customers
+from stream.tables.diary import Diaries, purchases
 from stream.tables.keys import Keys
 from stream.tables.order_record import OrderRecord, split, unpack
 from stream.tables.store import Store
@@ -30,10 +33,18 @@ class Sampling:
     """
 
     def __init__(
-        self, store: Store, keys: Keys, tags: int, customers: Customers, catalogue: Catalogue
+        self,
+        store: Store,
+        keys: Keys,
+        tags: int,
+        customers: Customers,
+        catalogue: Catalogue,
+        diaries: Diaries,
+        pane_ms: int,
     ) -> None:
         self._store, self._keys, self._tags = store, keys, tags
-        self._customers, self._catalogue = customers, catalogue
+        self._customers, self._catalogue, self._diaries = customers, catalogue, diaries
+        self._pane_ms = pane_ms
 
     async def read(self) -> OrderSample:
         """What the last sample says; nothing before there was one."""
@@ -41,7 +52,10 @@ class Sampling:
         return OrderSample() if raw is None else _decode(raw)
 
     async def draw(self, default_tier: str) -> None:
-        """Draw a sample and keep what it says. Reads at most a few thousand orders and the products in them."""
+        """Draw a sample and keep what it says.
+
+        Reads at most a few thousand orders, the products in them, and what their customers bought.
+        """
         records = await self._records()
         names = {record.customer_id for record in records if record.customer_id is not None}
         known = await self._customers.known(sorted(names))
@@ -55,8 +69,15 @@ class Sampling:
         ]
         distinct = sorted({sku for order in orders for sku in order.skus})
         events = await self._catalogue.products(distinct) if distinct else []
+        diaries = await self._diaries.read(sorted(names)) if names else {}
         # Beside the worker's other work.
-        said = await asyncio.to_thread(_summed_up, orders, dict(zip(distinct, events, strict=True)))
+        said = await asyncio.to_thread(
+            _summed_up,
+            orders,
+            dict(zip(distinct, events, strict=True)),
+            diaries.values(),
+            LAG_DAYS * DAY_MS // self._pane_ms,
+        )
         await self._store.commands([("SET", self._keys.sample(), said)])
 
     async def _records(self) -> list[OrderRecord]:
@@ -83,9 +104,16 @@ class Sampling:
         return found
 
 
-def _summed_up(orders: Sequence[SampledOrder], events: Mapping[bytes, bytes | None]) -> bytes:
+def _summed_up(
+    orders: Sequence[SampledOrder],
+    events: Mapping[bytes, bytes | None],
+    diaries: Iterable[bytes],
+    lag_panes: int,
+) -> bytes:
     category_of = {}
     for sku, event in events.items():
         if event is not None and event != DELISTED and (path := read_product(event).category):
             category_of[sku] = path[-1]
-    return _encode(summary(orders, category_of))
+    bought = map(purchases, diaries)
+    later = bought_later((list(zip(*one, strict=True)) for one in bought), lag_panes)
+    return _encode(summary(orders, category_of, later))

@@ -73,7 +73,7 @@ class Tables:
             *parts, self.window, self.tiers, self.customers, self.dismissals, log, undoing
         )
         self.catalogue = Catalogue(*parts)
-        self.sampling = Sampling(*parts, self.customers, self.catalogue)
+        self.sampling = Sampling(*parts, self.customers, self.catalogue, self.diaries, self.window.pane_ms)
         window_days = settings.customer_window_panes * settings.pane_s // 86_400
         self.outbox = Outbox(*parts, self.tiers, window_days)
         self._made: bytes | None = None

@@ -107,7 +107,7 @@ class ViewCache:
         self.fits: dict[int, FitList] = {}
         self.named: dict[int, NeighbourRow] = {}
         self.diaries: dict[str, Diary] = {}
-        self.categories: dict[int, tuple[NeighbourRow, ...]] = {}
+        self.sampled: dict[int, tuple[NeighbourRow, ...]] = {}
         self.ladders: dict[str, Ladder] = {}
         self.ladder_members: dict[str, tuple[Product, ...]] = {}
         self.ranges: dict[str, int] = {}
@@ -199,7 +199,7 @@ class ViewCache:
                 self.learned.get(item),
                 self.named.get(item),
                 self.assortment.products[item],
-                self.categories.get(item, ()),
+                self.sampled.get(item, ()),
             )
 
     def _new(self, sku: str, ident: bytes) -> int:

@@ -197,16 +197,16 @@ class ViewReader:
         unnamed = cache.unnamed(stale)
         self._complements.name(cache, unnamed, self._boost)
         cache.look_again({*outdated, *unnamed})
-        await self._read_categories(stale.tolist())
+        await self._read_sampled(stale.tolist())
         # Emptied tables look like a shop without orders: nothing is answered from them unnoticed.
         await self._tables.check()
         cache.lists_read.read(stale, now_s)
 
-    async def _read_categories(self, lines: Sequence[int]) -> None:
-        """What goes with the categories of lines that no orders speak for."""
-        cache, held = self._cache, self._cache.categories
+    async def _read_sampled(self, lines: Sequence[int]) -> None:
+        """What the sample says of lines that few or no orders speak for."""
+        cache, held = self._cache, self._cache.sampled
         before = held.keys() & lines
-        read = self._personal.read_categories
+        read = self._personal.read_sampled
         named = await read(cache, lines, self._scorer, self._policy, self._number)
         if len(named):
             await self._read_products(named)

@@ -17,7 +17,7 @@ from stream.tables.store import Store
 from stream.tables.tables import Tables
 from stream.tables.view_reader import ViewReader
 from tests.contract.conftest import MakeTables
-from tests.contract.orders import FIRST_PANE, TOPIC, FailingStore, order, returned, take_back
+from tests.contract.orders import FIRST_PANE, TOPIC, FailingStore, erased, order, returned, take_back
 from tests.contract.test_views import basket, put
 
 BY_NAME = {scorer.name: scorer for scorer in GRID}
@@ -188,6 +188,40 @@ async def test_a_product_nobody_ordered_is_offered_what_goes_with_its_category(t
     claimless.serve(POPULARITY)
     views = await claimless.read([basket("n")], 0.0)
     assert decide_batch([basket("n")], views, policy, 0)[0].offers == []
+
+
+async def test_a_line_with_few_partners_is_offered_what_its_customers_came_back_for(
+    tables: MakeTables,
+) -> None:
+    made = tables(window_panes=60, customer_window_panes=60)
+    back = [(day, f"c{n}", sku) for n in range(6) for day, sku in ((n, "pq"), (n + 7, "i"))]
+    # A product beside which orders speak for ten others has enough to say.
+    rich = [(day, f"d{n}", sku) for n in range(6) for day, sku in ((n, "rABCDEFGHJK"), (n + 7, "i"))]
+    others = [(20, f"e{n}", "x") for n in range(30)]
+    await sell(made, sorted([*back, *rich, *others]))
+    policy = Policy()
+
+    views = await ViewReader(made, policy, max_age_s=1).read([basket("p"), basket("r")], 0.0)
+
+    assert offers(views, policy, basket("p"), 25) == [("q", "CO_PURCHASE"), ("i", "BOUGHT_LATER")]
+    assert "BOUGHT_LATER" not in dict(map(reversed, offers(views, policy, basket("r"), 25)))
+    assert [(later.customers, len(later.heads)) for later in (await made.sampling.read()).later.values()] == [
+        (6, 1)
+    ] * 13
+
+
+async def test_who_was_erased_is_not_counted_among_those_who_came_back(tables: MakeTables) -> None:
+    made = tables(window_panes=60, customer_window_panes=60)
+    await sell(made, sorted((day, f"c{n}", sku) for n in range(4) for day, sku in ((n, "p"), (n + 7, "i"))))
+    await sell(made, [(20, f"e{n}", "x") for n in range(30)])
+    before = (await made.sampling.read()).later
+    owner = await made.fences.take("customer-erased", 0)
+    wishes = [(n, erased(f"c{n}", day=20, event_id=f"e{n}")) for n in range(2)]
+    await made.erasures.erase(owner, wishes, FIRST_PANE + 20, 0)
+    await made.sampling.draw("none")
+
+    assert [later.heads[0][1] for later in before.values()] == [4]
+    assert (await made.sampling.read()).later == {}
 
 
 async def test_a_sample_is_the_same_whoever_draws_it(tables: MakeTables) -> None:

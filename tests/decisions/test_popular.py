@@ -8,7 +8,7 @@ import pytest
 
 from stream.decisions.examine import examine
 from stream.decisions.model import Decision
-from stream.decisions.neighbours import CATEGORY, NeighbourRow, told_row
+from stream.decisions.neighbours import CATALOGUE, CATEGORY, NeighbourRow, told_row
 from stream.decisions.policy import Fallback, Policy
 from stream.decisions.popularity import may_speak, popular_row
 from stream.decisions.scorers import GRID, SERVED
@@ -64,7 +64,7 @@ def test_where_everything_speaks_against_a_product_it_is_no_offer() -> None:
     known = views(SHELVES, PAIRS)
     tea, bread = known.skus.index("tea"), known.skus.index("bread")
     known = msgspec.structs.replace(
-        known, lines={"bread": LineView(bread, (told_row(4, bread, {tea: -1.0}),))}
+        known, lines={"bread": LineView(bread, (told_row(CATALOGUE, bread, {tea: -1.0}),))}
     )
 
     assert codes(decide(basket("bread"), known)) == {"tea": "BELOW_CONFIDENCE"}

@@ -49,9 +49,7 @@ SCENARIOS: tuple[Scenario, ...] = (
     Scenario("S31", "later offers name channel, intent and consent for a push service", _NO_DUE_CLOCK),
     Scenario("S32", "what is sold after the purchase raises revenue, not basket value"),
     Scenario("S33", "guard figures: dismissals, abandoned carts, returns, repeat rate", "no holdout report"),
-    Scenario(
-        "S34", "what is bought one after the other is offered at once", "no counts of pairs over orders"
-    ),
+    Scenario("S34", "what is bought one after the other is offered at once"),
     Scenario("S35", "no upsell against what the shopper said: dearest price, largest step"),
     Scenario("S36", "what runs out is offered before it does"),
     Scenario("S37", "too little evidence is answered with silence, and the reason"),

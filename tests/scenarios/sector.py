@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -18,6 +19,8 @@ from stream.ledger.reckoning import Account
 from stream.publisher import Outgoing
 from stream.suggestion import Offer, Suggestion
 from tests.e2e.shop import Shop
+from tests.redis_servers import PATIENCE_S, POLL_S
+from tests.scenarios.events import basket
 from tests.services import Services, fresh_topics
 
 STALE_MS = 60_000
@@ -27,7 +30,8 @@ STALE_MS = 60_000
 class Sector:
     """What is known before anybody asks, then what is asked: baskets, and orders that are answered as well.
 
-    `letters` are product records nobody can use; `stale` are baskets whose record is a minute old.
+    `letters` are product records nobody can use; `stale` are baskets whose record is a minute old. With `sampled` a
+    basket of the first product is asked before all others, and they wait until the worker has drawn a sample.
     """
 
     name: str
@@ -38,6 +42,7 @@ class Sector:
     placed: Sequence[OrderPlaced] = ()
     stale: Sequence[BasketUpdated] = ()
     letters: Sequence[Outgoing] = ()
+    sampled: bool = False
     accept: Callable[[Mapping[str, Suggestion]], Sequence[OrderPlaced]] | None = None
     """Orders that take up some of the answers; then the ledger is asked."""
 
@@ -85,12 +90,15 @@ async def play(sector: Sector, services: Services, folder: Path) -> Told:
     shop = Shop(broker, services.redis_url(), prefix, folder, namespace=f"{prefix}{sector.name}")
     try:
         # A refit between two answers would make their scores differ; the fitter has tests of its own.
-        worker = await shop.start_worker(cache_age_s="0", fit_weights="false")
+        worker = await shop.start_worker(cache_age_s="0", fit_weights=str(sector.sampled).lower())
         await shop.publish(PRODUCTS, sector.products)
         await shop.publish_raw(topics.PRODUCT_UPDATED, sector.letters)
         await shop.publish(CUSTOMERS, sector.customers)
         await shop.publish(ORDERS, sector.orders)
         await shop.caught_up(topics.PRODUCT_UPDATED, topics.CUSTOMER_UPDATED, topics.ORDER_PLACED)
+        if sector.sampled:
+            await shop.publish(BASKETS, [basket("first", sector.products[0].sku)])
+            await _sampled(shop)
         await shop.publish(BASKETS, sector.baskets)
         await _publish_stale(shop, sector.stale)
         await shop.publish(ORDERS, sector.placed)
@@ -114,6 +122,17 @@ async def _accounts(shop: Shop, sector: Sector, answers: Sequence[ConsumerRecord
     lines = (await shop.command("kpi", "--json")).splitlines()
     accounts = [msgspec.json.decode(line, type=Account) for line in lines]
     return {account.channel: account for account in accounts}
+
+
+async def _sampled(shop: Shop) -> None:
+    """Return once the shop's worker has drawn a sample of the orders, and fitted what was asked for."""
+    tables = shop.tables()
+    try:
+        async with asyncio.timeout(PATIENCE_S):
+            while not (await tables.sampling.read()).orders or sum(await tables.fitted.waiting()):
+                await asyncio.sleep(POLL_S)
+    finally:
+        await tables.close()
 
 
 async def _publish_stale(shop: Shop, baskets: Sequence[BasketUpdated]) -> None:
