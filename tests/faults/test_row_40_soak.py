@@ -31,7 +31,7 @@ async def test_two_hundred_days_with_faults_stay_exact_and_take_no_more_room(
     )
     steady = arena.running()[0]
     days = Days(arena, DAYS, orders, returns_share=0.1, erasures_share=0.1)
-    keys, rss = list[int](), list[int]()
+    keys, undone_days, rss = list[int](), list[int](), list[int]()
     while not days.over:
         await arena.publish([*days.next(), *(arena.log.basket() for _ in range(2))])
         if arena.dice.random() < (0.15 if request.config.option.long else 0.06):
@@ -40,11 +40,15 @@ async def test_two_hundred_days_with_faults_stay_exact_and_take_no_more_room(
             await arena.caught_up()
         if days.day % PACE_DAYS == 0 and days.day >= WINDOW + 2 * PACE_DAYS:
             await buried(redis)
-            keys.append(int(await redis.call("DBSIZE")))
+            marked = await undone(redis)
+            keys.append(int(await redis.call("DBSIZE")) - len(marked))
+            undone_days.append(len({key.rpartition(b":")[2] for key in marked}))
             rss.append(steady.resources()[0])
 
     await arena.prove(silence_s=90.0, settle_s=SETTLE_S)
-    arena.measured.update(days=DAYS, keys=keys, rss_mib_of_the_steady=[size >> 20 for size in rss])
+    arena.measured.update(
+        days=DAYS, keys=keys, undone_days=undone_days, rss_mib_of_the_steady=[size >> 20 for size in rss]
+    )
     assert growth(keys) < 0.05, f"keys go on growing: {keys}"
     assert growth(rss) < 0.10, f"memory goes on growing: {rss}"
 
@@ -88,6 +92,12 @@ async def buried(redis: RedisUnderTest) -> None:
                 await asyncio.sleep(0.5)
     except TimeoutError:
         raise AssertionError(f"{len(days)} days of orders are kept, {MOST_PANES} are enough") from None
+
+
+async def undone(redis: RedisUnderTest) -> set[bytes]:
+    """The keys that mark what was undone of a day's orders: one erasure makes a hundred of them."""
+    async with redis.client() as client:
+        return {key async for key in client.scan_iter(match="*:undone:*", count=1_000)}
 
 
 def growth(samples: list[int]) -> float:
