@@ -16,8 +16,9 @@ MOST_PANES = WINDOW + 2
 """Days whose orders may still be there once all is buried: the window, and the day that just closed."""
 BURIED_S = 90.0
 """A closed pane is buried ten seconds of the clock later, by workers that may have been killed meanwhile."""
-MONTH = 30
-"""Days of this pace in that time: what was undone of a day's orders is kept until a later day was buried as well."""
+MORE_DAYS = 60
+"""What was undone of a day's orders is kept until a later day was buried as well, tens of seconds later: a month of this
+pace. Were it kept for good, there would be twice as many days of it in the end."""
 FAULTS = ("none", "kill", "kill while panes expire", "forget scripts", "cut connections")
 
 
@@ -51,7 +52,7 @@ async def test_two_hundred_days_with_faults_stay_exact_and_take_no_more_room(
         days=DAYS, keys=keys, undone_days=undone_days, rss_mib_of_the_steady=[size >> 20 for size in rss]
     )
     assert growth(keys) < 0.02, f"keys go on growing: {keys}"
-    assert max(undone_days) <= WINDOW + MONTH, f"what was undone is kept for too many days: {undone_days}"
+    assert max(undone_days) <= WINDOW + MORE_DAYS, f"what was undone is kept for too many days: {undone_days}"
     assert growth(rss) < 0.10, f"memory goes on growing: {rss}"
 
 
