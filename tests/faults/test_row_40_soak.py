@@ -17,8 +17,8 @@ MOST_PANES = WINDOW + 2
 BURIED_S = 90.0
 """A closed pane is buried ten seconds of the clock later, by workers that may have been killed meanwhile."""
 MORE_DAYS = 60
-"""What was undone of a day's orders is kept until a later day was buried as well, tens of seconds later: a month of this
-pace. Were it kept for good, there would be twice as many days of it in the end."""
+"""What was undone of a day's orders is kept until a later day was buried as well, tens of seconds later: a month of
+this pace. Were it kept for good, there would be twice as many days of it in the end."""
 FAULTS = ("none", "kill", "kill while panes expire", "forget scripts", "cut connections")
 
 
