@@ -155,7 +155,7 @@ class PersonalReader:
         said: list[_Said] = []
         for line in lines if scorer.claims_association else ():
             learned = cache.learned.get(line)
-            partners = 0 if learned is None else len(learned.candidates())
+            partners = 0 if learned is None else len(learned.keys) >> 2
             if partners < FEW_PARTNERS:
                 customers, back = heads_of(self.sample.later, cache.idents[line], policy.min_together)
                 if back:

@@ -62,8 +62,11 @@ def test_what_runs_out_in_two_days_is_offered_with_the_customers_own_numbers(tol
     )
     assert offer.reason.code == "BUY_AGAIN"
     assert (offer.reason.evidence["times"], offer.reason.evidence["every_days"]) == (3, 20.0)
-    # Whole days began at midnight; just before one nearly a whole day more has passed, to a decimal place.
-    assert 18 <= float(offer.reason.evidence["last_days_ago"]) <= 19
+    # The day it was bought on began at midnight.
+    since_midnight = NOW - NOW.replace(hour=0, minute=0, second=0, microsecond=0)
+    assert offer.reason.evidence["last_days_ago"] == pytest.approx(
+        18 + since_midnight / timedelta(1), abs=0.0501
+    )
 
 
 @pytest.mark.scenario("S36")

@@ -29,7 +29,7 @@ SECTOR = Sector(
         product("chair", 149_00, category="furniture"),
     ],
     orders=[
-        # Nine come back for ink a week later, none took it along; three wait longer than that tells anything.
+        # Nine of twelve come back for ink a week later; none took it along.
         *(on(40 - n, f"buyer-{n}", "printer", "paper") for n in range(12)),
         *(on(33 - n, f"buyer-{n}", "ink") for n in range(9)),
         *(on(34 - n, f"buyer-{n}", "toner") for n in range(6)),

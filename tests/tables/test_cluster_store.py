@@ -99,7 +99,7 @@ async def test_a_script_whose_keys_are_split_by_a_move_waits_and_does_nothing(
     await redis_cluster.begin_move(key_slot(products), source, target)
     try:
         await source.ask("MIGRATE", "127.0.0.1", target.port, products, 0, 5_000)
-        with pytest.raises(StateUnavailable, match=r"TryAgain|sent to and fro"):
+        with pytest.raises(StateUnavailable, match="TryAgain"):
             await store.scripts([put])
     finally:
         await redis_cluster.move_keys(key_slot(products), source, target)

@@ -57,7 +57,7 @@ async def test_an_order_placed_while_the_last_waiting_return_is_taken_is_logged_
     batch = [(1, order("1", "abc")), (2, order("2", "bc"))]
 
     async with under_way(redis_cluster, made.keys.fences(0)):
-        with pytest.raises(StateUnavailable, match=r"TryAgain|sent to and fro"):
+        with pytest.raises(StateUnavailable, match="TryAgain"):
             await made.orders.place(owner, batch)
     await made.orders.place(owner, batch)
 
@@ -76,7 +76,7 @@ async def test_a_script_that_may_empty_a_key_and_need_it_again_does_not_begin_in
     arguments: list[Any] = [b""] * 16
 
     async with under_way(redis_cluster, keys[0]):
-        with pytest.raises(StateUnavailable, match=r"TryAgain|sent to and fro"):
+        with pytest.raises(StateUnavailable, match="TryAgain"):
             await store.scripts([Script(name, keys, arguments)])
 
     assert await store.commands([("GET", key) for key in keys]) == [b"x"] * len(keys)
