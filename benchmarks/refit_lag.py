@@ -30,6 +30,8 @@ from stream.tables.view_reader import ViewReader
 
 ORDERS_AT_ONCE = 500
 BASKETS_AT_ONCE = 50
+MOST_A_SECOND = 15_000
+"""Orders that are made for each second: more than one process counts."""
 
 
 class Lags(Tally):
@@ -71,7 +73,10 @@ async def ask(views: ViewReader, shop: Shop, per_s: float) -> None:
 async def measure(skus: int, known: int, seconds: float, per_s: float) -> dict[str, object]:
     """The figures of one run: a shop of so many SKUs and orders, then so many seconds of orders at full speed."""
     shop = Shop(skus, 1_000, 1, datetime.now(UTC))
-    orders = [decode(OrderPlaced, message.value or b"") for message in shop.orders(4 * known)]
+    orders = [
+        decode(OrderPlaced, message.value or b"")
+        for message in shop.orders(known + round(seconds * MOST_A_SECOND))
+    ]
     async with embedded_redis() as server:
         tables = Tables.on_redis(load_settings({}, redis_url=server.url))
         await tables.open()

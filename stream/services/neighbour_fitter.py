@@ -1,8 +1,8 @@
 """Fits the precision weights of SKUs whose counts outgrew their last fit, beside the agents.
 
 Readers note such SKUs; every worker marks what its own readers noted, and fits what waits on tags it has the lease of.
-Leases are given back after every step, so that several workers share the work. A fit reads a bounded number of
-counts: one partner list, and the pairs among at most 71 SKUs; the fits of a step share round trips and pairs.
+A lease ends with every step, so that several workers share the work. A fit reads a bounded number of counts: one
+partner list, and the pairs among at most 71 SKUs; the fits of a step share round trips and pairs.
 """
 
 from __future__ import annotations
@@ -11,6 +11,8 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from itertools import islice
+from zlib import crc32
 
 import numpy as np
 
@@ -19,7 +21,8 @@ from stream.decisions.scorers import FITS
 from stream.errors import StateUnavailable
 from stream.ops.tally import Tally
 from stream.tables import fitted_row
-from stream.tables.fitted import HeadsCounted
+from stream.tables.fitted import HeadsCounted, Waiting
+from stream.tables.ids import tag_of
 from stream.tables.neighbours import MOST_PARTNERS, unpack
 from stream.tables.tables import Tables
 
@@ -28,11 +31,9 @@ logger = logging.getLogger(__name__)
 PAUSE_S = 0.1
 """Between two turns that found nothing to do."""
 
-FITS_AT_ONCE = 16
-"""SKUs that are fitted between two looks at the rest of the worker's work: some ten milliseconds."""
-
-TAGS_AT_ONCE = 8
-"""Tags of one step: other workers may fit on the others meanwhile."""
+FITS_AT_ONCE = 64
+"""SKUs of one step. They share a dozen round trips, each of which waits its turn beside the batches of the agents;
+more of them would hold the agents up for longer."""
 
 REST = 3.0
 LONGEST_REST_S = 0.25
@@ -73,6 +74,10 @@ class NeighbourFitter:
         self._baskets_wait = baskets_wait
         self._heads: list[bytes] = []
         self._counted: HeadsCounted | None = None
+        self._looked_ms: int | None = None
+        self._next_tag = crc32(
+            owner.encode()
+        )  # workers begin at different tags, not to be in each other's way
 
     async def run(self, now_ms: Callable[[], int]) -> None:
         """Fit whatever waits; what is unavailable is tried again after a pause."""
@@ -86,23 +91,41 @@ class NeighbourFitter:
                 await asyncio.sleep(PAUSE_S)
 
     async def turn(self, now_ms: Callable[[], int]) -> int:
-        """Mark what was noted, then fit a few SKUs of each tag that nobody else fits; how many were fitted."""
-        noted = self._noted()
-        if noted:
-            await self._tables.fitted.mark(noted, now_ms())
-        waiting = await self._tables.fitted.waiting()
-        self._tally.counts["fits.waiting"] = sum(waiting)
-        tags = [tag for tag, some in enumerate(waiting) if some]
-        if not tags:
+        """Mark what was noted, then fit some of what waits and nobody else fits; how many SKUs were fitted."""
+        # What was noted since the last look may be as old as that look.
+        now = now_ms()
+        since_ms, self._looked_ms = now if self._looked_ms is None else self._looked_ms, now
+        if noted := self._noted():
+            await self._tables.fitted.mark(noted, since_ms)
+        waiting = await self._tables.fitted.waiting(FITS_AT_ONCE)
+        self._tally.counts["fits.waiting"] = sum(total for total, _ in waiting)
+        chosen = self._choose(waiting)
+        if not chosen:
             return 0
-        await self._look_at_heads()
-        done = 0
-        for start in range(0, len(tags), TAGS_AT_ONCE):
-            start_s = time.monotonic()
-            done += await self._step(tags[start : start + TAGS_AT_ONCE], now_ms)
-            await self._rest(time.monotonic() - start_s)
-        await self._tables.fitted.add_fits(done)
+        counted, again = await self._look_at_heads()
+        start_s = time.monotonic()
+        if again:  # fits do not wait for the sample: they need none
+            draw = self._tables.sampling.draw(self._tables.tiers.names[0])
+            done, _ = await asyncio.gather(self._step(chosen, now_ms), draw)
+        else:
+            done = await self._step(chosen, now_ms)
+        if done or again:
+            self._counted = counted._replace(fits_since=counted.fits_since + done)
+            await self._tables.fitted.note_heads(self._counted)
+        await self._rest(time.monotonic() - start_s)
         return done
+
+    def _choose(self, waiting: Sequence[Waiting]) -> dict[bytes, int]:
+        """SKUs to fit in one step and when they were marked: tag after tag, from where the last step ended."""
+        chosen: dict[bytes, int] = {}
+        tags = len(waiting)
+        start = self._next_tag
+        for tag in range(start, start + tags):
+            chosen.update((ident, mark) for mark, ident in waiting[tag % tags].oldest)
+            self._next_tag = tag + 1
+            if len(chosen) >= FITS_AT_ONCE:
+                break
+        return dict(islice(chosen.items(), FITS_AT_ONCE))
 
     async def _rest(self, worked_s: float) -> None:
         """Make room for the baskets that wait; without any, for a moment only."""
@@ -111,37 +134,39 @@ class NeighbourFitter:
         while self._baskets_wait() and time.monotonic() < until_s:
             await asyncio.sleep(REST_STEP_S)
 
-    async def _look_at_heads(self) -> None:
+    async def _look_at_heads(self) -> tuple[HeadsCounted, bool]:
         """Know the shop's most ordered SKUs; they are counted again when orders or enough fits have changed.
 
-        That depends on what was counted and fitted alone, never on a clock: a replay finds the same heads.
+        That depends on what was counted and fitted alone, never on a clock: a replay finds the same heads. Answers
+        whether they were counted again, which is not noted before a new sample was drawn as well.
         """
-        counted, table = await self._tables.fitted.heads_counted(), self._tables.fitted
-        orders = await self._tables.neighbours.total_orders()
-        if is_stale(counted.orders, orders) or counted.fits_since >= HEADS_EVERY_FITS:
-            for tag in range(self._tables.layout.tags):
-                await table.count_heads(tag, HEADS_KEPT)
-            await self._tables.sampling.draw(self._tables.tiers.names[0])
+        table = self._tables.fitted
+        counted, orders = await asyncio.gather(table.heads_counted(), self._tables.neighbours.total_orders())
+        again = is_stale(counted.orders, orders) or counted.fits_since >= HEADS_EVERY_FITS
+        if again:
+            await table.count_heads(HEADS_KEPT)
             counted = HeadsCounted(orders, 0)
-            await table.note_heads(counted)
-            self._counted = None
-        if self._counted is None or counted.orders != self._counted.orders or counted < self._counted:
+        if (
+            again
+            or self._counted is None
+            or counted.orders != self._counted.orders
+            or counted < self._counted
+        ):
             self._heads = await table.heads(HEADS_KEPT)
         self._counted = counted
+        return counted, again
 
-    async def _step(self, tags: Sequence[int], now_ms: Callable[[], int]) -> int:
-        """Fit what waits longest on these tags, as far as nobody else does; how many were fitted."""
-        table = self._tables.fitted
-        epochs = await table.lease(tags, self._owner, now_ms())
-        leased = list(epochs)
-        found = await table.longest_waiting(leased, FITS_AT_ONCE)
-        oldest = sorted((mark, ident) for marks in found for ident, mark in marks.items())[:FITS_AT_ONCE]
-        done = 0
-        if oldest:
-            done = await table.put(epochs, await self._fit([ident for _, ident in oldest]))
-        await table.lease(leased, self._owner, now_ms(), 0)
-        if done == len(oldest):
-            self._tell(now_ms() - mark for mark, _ in oldest)
+    async def _step(self, marks: Mapping[bytes, int], now_ms: Callable[[], int]) -> int:
+        """Fit these SKUs, as far as nobody else fits on their tags; how many were fitted."""
+        fitted, tags = self._tables.fitted, self._tables.layout.tags
+        tag_of_each = {ident: tag_of(ident, tags) for ident in marks}
+        epochs = await fitted.lease(sorted(set(tag_of_each.values())), self._owner, now_ms())
+        mine = [ident for ident, tag in tag_of_each.items() if tag in epochs]
+        if not mine:
+            return 0
+        done = await fitted.put(epochs, await self._fit(mine))
+        if done == len(mine):
+            self._tell(now_ms() - marks[ident] for ident in mine)
         return done
 
     def _tell(self, lags_ms: Iterable[int]) -> None:

@@ -6,12 +6,14 @@ the lease on a tag fits what is marked there; its epoch is in every write, so on
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from itertools import pairwise
-from typing import NamedTuple
+import asyncio
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from heapq import nsmallest
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 
+from stream.tables.co_occurrence import ask, squares
 from stream.tables.fitted_row import FITS_ID, Integers
 from stream.tables.ids import ALL_ORDERS, SKU_BYTES, tag_of
 from stream.tables.keys import Keys
@@ -19,10 +21,20 @@ from stream.tables.store import Command, Script, Store
 
 _HEAD = np.dtype([("id", "S8"), ("orders", ">u4")])
 
-_NO_PAIRS: Integers = np.zeros(0, np.int64)
+T = TypeVar("T")
+
+COUNTS_AT_ONCE = 20_000
+"""Order counts that are read in one go: some ten milliseconds of the loop."""
 
 LEASE_MS = 10_000
 """How long a lease runs when its owner dies."""
+
+
+class Waiting(NamedTuple):
+    """How many SKUs of a tag need a fit; when the first of them were marked, and which, by that time."""
+
+    total: int
+    oldest: list[tuple[int, bytes]]
 
 
 class HeadsCounted(NamedTuple):
@@ -66,40 +78,27 @@ class FittedRows:
             ]
         )
 
-    async def waiting(self) -> list[int]:
-        """How many SKUs of each tag need a fit."""
-        tags = range(self._tags)
-        return [int(n) for n in await self._store.commands([("ZCARD", self._keys.stale(t)) for t in tags])]
-
-    async def longest_waiting(self, tags: Sequence[int], most: int) -> list[dict[bytes, int]]:
-        """For each tag the SKUs that were marked first, at most so many, and when."""
-        stale = [self._keys.stale(tag) for tag in tags]
-        found = await self._store.commands(
-            [("ZRANGEBYSCORE", key, "-inf", "+inf", "LIMIT", 0, most) for key in stale]
-        )
-        asked = [(key, idents) for key, idents in zip(stale, found, strict=True) if idents]
-        marks = iter(await self._store.commands([("ZMSCORE", key, *idents) for key, idents in asked]))
+    async def waiting(self, most: int) -> list[Waiting]:
+        """What waits on each tag, and of it the SKUs that were marked first, at most so many."""
+        stale = [self._keys.stale(tag) for tag in range(self._tags)]
+        both = ((("ZCARD", key), ("ZRANGE", key, 0, most - 1, "WITHSCORES")) for key in stale)
+        answers = await self._store.commands([command for of_tag in both for command in of_tag])
         return [
-            {ident: int(mark) for ident, mark in zip(idents, next(marks), strict=True) if mark is not None}
-            if idents
-            else {}
-            for idents in found
+            Waiting(int(total), list(zip(map(int, found[1::2]), found[::2], strict=True)))
+            for total, found in _in_twos(answers)
         ]
 
     async def lease(
         self, tags: Sequence[int], owner: str, now_ms: int, ttl_ms: int = LEASE_MS
     ) -> dict[int, int]:
-        """The epochs of the owner's leases on these tags, taken or extended; not those another owner's lease is on.
-
-        A time to live of 0 gives leases back.
-        """
+        """The epochs of the owner's leases on these tags, taken or extended; not those another owner's lease is on."""
         epochs = await self._store.scripts(
             [Script("lease", [self._keys.fitter(tag)], [owner, now_ms, ttl_ms]) for tag in tags]
         )
         return {tag: int(epoch) for tag, epoch in zip(tags, epochs, strict=True) if int(epoch)}
 
     async def put(self, epochs: Mapping[int, int], rows: Mapping[bytes, bytes]) -> int:
-        """Put packed rows of SKUs of these tags, which then wait no more; b"" takes a row away.
+        """Put packed rows of SKUs of these tags, which then wait no more; b"" takes a row away. The leases end.
 
         Answers how many were put: nothing is where the lease went to another.
         """
@@ -118,57 +117,52 @@ class FittedRows:
     async def together(
         self, members: Sequence[Sequence[bytes]], orders: Mapping[bytes, int]
     ) -> list[Integers]:
-        """For each neighbourhood the orders that held each two of its SKUs, as a square with a diagonal of 0.
-
-        Each pair is asked once, however many neighbourhoods hold it, and of the SKU that more `orders` hold: its
-        many partners stand in a hash table, the few of the other in a list that is walked for each.
-        """
-        idents = sorted(orders, key=lambda ident: (-orders[ident], ident))
-        place = {ident: at for at, ident in enumerate(idents)}
-        pairs = [_pairs_of(np.array([place[one] for one in group]), len(idents)) for group in members]
-        asked, of_pair = np.unique(np.concatenate([_NO_PAIRS, *pairs]), return_inverse=True)
-        firsts, others = np.divmod(asked, max(1, len(idents)))
-        starts = np.flatnonzero(np.diff(firsts, prepend=-1)).tolist()
-        commands: list[Command] = []
-        for start, end in pairwise([*starts, len(asked)]):
-            one = idents[firsts[start]]
-            held = (idents[other] for other in others[start:end].tolist())
-            commands.append(("ZMSCORE", self._keys.partners(tag_of(one, self._tags), one), *held))
-        answers = await self._store.commands(commands)
-        counts = np.array([int(score) if score else 0 for answer in answers for score in answer], np.int64)
-        met = np.maximum(counts, 0)[of_pair]
-        squares = []
-        start = 0
-        for group in members:
-            square = np.zeros((len(group), len(group)), np.int64)
-            upper = np.triu_indices(len(group), 1)
-            square[upper] = met[start : start + len(upper[0])]
-            squares.append(square + square.T)
-            start += len(upper[0])
-        return squares
-
-    async def count_heads(self, tag: int, most: int) -> None:
-        """Find the most ordered SKUs of a tag and keep them for `heads`; forget the fits of SKUs nobody orders.
-
-        Reads every order count of the tag.
-        """
-        counts, fits = await self._store.commands(
-            [("HGETALL", self._keys.order_counts(tag)), ("HKEYS", self._keys.fits(tag))]
+        """For each neighbourhood the orders that held each two of its SKUs, as a square with a diagonal of 0."""
+        # Beside the worker's other work, as are the squares: a step asks for some ten thousand pairs.
+        asked = await asyncio.to_thread(ask, members, orders)
+        answers = await self._store.commands(
+            [
+                ("ZMSCORE", self._keys.partners(tag_of(one, self._tags), one), *others)
+                for one, others in asked.of
+            ]
         )
+        return await asyncio.to_thread(squares, members, asked.places, answers)
+
+    async def count_heads(self, most: int) -> None:
+        """Find the most ordered SKUs of each tag and keep them for `heads`; forget the fits of SKUs nobody orders.
+
+        Reads every order count, about `COUNTS_AT_ONCE` a round trip.
+        """
+        tags = range(self._tags)
+        sizes = await self._store.commands([("HLEN", self._keys.order_counts(tag)) for tag in tags])
+        for some in _together(tags, sizes):
+            asked = (
+                command
+                for tag in some
+                for command in (("HGETALL", self._keys.order_counts(tag)), ("HKEYS", self._keys.fits(tag)))
+            )
+            found = _in_twos(await self._store.commands(list(asked)))
+            await self._store.commands(
+                [
+                    command
+                    for tag, (counts, fits) in zip(some, found, strict=True)
+                    for command in self._heads_of(tag, counts, fits, most)
+                ]
+            )
+
+    def _heads_of(
+        self, tag: int, counts: Sequence[bytes], fits: Iterable[bytes], most: int
+    ) -> Iterator[Command]:
         ordered = {
             ident: int(n)
             for ident, n in zip(counts[::2], counts[1::2], strict=True)
             if ident != ALL_ORDERS and int(n) > 0
         }
-        orders = sorted((-n, ident) for ident, n in ordered.items())[:most]
+        orders = nsmallest(most, ((-n, ident) for ident, n in ordered.items()))
         packed = np.array([(ident, -n) for n, ident in orders], _HEAD).tobytes()
-        gone = [ident for ident in fits if ident not in ordered]
-        await self._store.commands(
-            [
-                ("HSET", self._keys.fitter(tag), "heads", packed),
-                *([("HDEL", self._keys.fits(tag), *gone)] if gone else []),
-            ]
-        )
+        yield ("HSET", self._keys.fitter(tag), "heads", packed)
+        if gone := [ident for ident in fits if ident not in ordered]:
+            yield ("HDEL", self._keys.fits(tag), *gone)
 
     async def heads(self, most: int) -> list[bytes]:
         """The most ordered SKUs of all tags as last counted: by orders, then by id."""
@@ -186,14 +180,8 @@ class FittedRows:
         [raw] = await self._store.commands([("HMGET", self._keys.fitter(0), "heads_at", "fits_since")])
         return HeadsCounted(*(int(value or 0) for value in raw))
 
-    async def add_fits(self, count: int) -> None:
-        """Count fits for `heads_counted`. Of two workers that do at once one may be forgotten, which does no harm."""
-        if count:
-            counted = await self.heads_counted()
-            await self.note_heads(counted._replace(fits_since=counted.fits_since + count))
-
     async def note_heads(self, counted: HeadsCounted) -> None:
-        """Keep that for `heads_counted`."""
+        """Keep that for `heads_counted`. Of two workers that do at once one may be forgotten, which does no harm."""
         await self._store.commands(
             [("HSET", self._keys.fitter(0), "heads_at", counted.orders, "fits_since", counted.fits_since)]
         )
@@ -205,8 +193,19 @@ class FittedRows:
         return by_tag
 
 
-def _pairs_of(places: Integers, most: int) -> Integers:
-    """A number for each pair of a neighbourhood, row after row: its smaller place comes first."""
-    one, other = np.triu_indices(len(places), 1)
-    first, second = places[one], places[other]
-    return np.minimum(first, second) * most + np.maximum(first, second)
+def _together(tags: Iterable[int], sizes: Iterable[int]) -> Iterator[list[int]]:
+    """The tags in groups of about `COUNTS_AT_ONCE`, or of one that is larger."""
+    some: list[int] = []
+    held = 0
+    for tag, size in zip(tags, sizes, strict=True):
+        if some and held + size > COUNTS_AT_ONCE:
+            yield some
+            some, held = [], 0
+        some.append(tag)
+        held += size
+    yield some
+
+
+def _in_twos(answers: Sequence[T]) -> Iterator[tuple[T, T]]:
+    """The answers to two commands a tag, tag after tag."""
+    return zip(answers[::2], answers[1::2], strict=True)

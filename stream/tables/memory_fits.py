@@ -34,6 +34,7 @@ def _put_fits(data: Data, keys: Keys, args: Args) -> int:
         stale.pop(ident, None)
         if not stale:
             data.pop(keys[2], None)
+    data[keys[0]][b"until"] = b"0"
     return 1
 
 

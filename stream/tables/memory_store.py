@@ -87,9 +87,10 @@ def _zrangebyscore(
     return [member for score, member in ranked if floor <= score <= float(high)][start : start + count]
 
 
-def _zrange_all(data: dict[bytes, Any], key: bytes, _low: int, _high: int, _with: str) -> list[bytes]:
+def _zrange(data: dict[bytes, Any], key: bytes, low: int, high: int, _with: str) -> list[bytes]:
     ranked = sorted((score, member) for member, score in data.get(key, {}).items())
-    return [part for score, member in ranked for part in (member, str(int(score)).encode())]
+    some = ranked[low : None if high == -1 else high + 1]
+    return [part for score, member in some for part in (member, str(int(score)).encode())]
 
 
 def _zmscore(data: dict[bytes, Any], key: bytes, *members: Any) -> list[bytes | None]:
@@ -131,7 +132,7 @@ _COMMANDS: dict[str, Callable[..., Any]] = {
     "ZCARD": lambda data, key: len(data.get(key, {})),
     "ZADD": _zadd_new,
     "ZMSCORE": _zmscore,
-    "ZRANGE": _zrange_all,
+    "ZRANGE": _zrange,
     "ZRANGEBYSCORE": _zrangebyscore,
     "DEL": lambda data, *keys: sum(data.pop(key, None) is not None for key in keys),
     "UNLINK": lambda data, *keys: sum(data.pop(key, None) is not None for key in keys),

@@ -69,12 +69,26 @@ async def test_rows_are_put_by_the_owner_of_the_lease_alone(tables: MakeTables) 
     assert await fitted.read([ident, sku_id("b")]) == [a_row(2), b""]
 
 
-async def test_a_lease_given_back_is_free_at_once(tables: MakeTables) -> None:
+async def test_putting_rows_ends_the_lease_on_their_tags_and_no_other(tables: MakeTables) -> None:
     fitted = tables().fitted
-    await fitted.lease([0, 1], "ann", 1_000, 500)
-    await fitted.lease([0], "ann", 1_001, 0)
+    ident = sku_id("a")
+    tag, other, third = (tag_of(ident, 4) + n for n in range(3))
+    other, third = other % 4, third % 4
+    epochs = await fitted.lease([tag, other], "ann", 1_000, 500)
+    await fitted.put(epochs, {ident: a_row(1)})
 
-    assert list(await fitted.lease([0, 1, 2], "bob", 1_001, 500)) == [0, 2]
+    assert sorted(await fitted.lease([tag, other, third], "bob", 1_001, 500)) == sorted([tag, third])
+
+
+async def test_a_put_that_comes_too_late_does_not_end_the_lease_of_another(tables: MakeTables) -> None:
+    fitted = tables().fitted
+    ident = sku_id("a")
+    tag = tag_of(ident, 4)
+    late = await fitted.lease([tag], "ann", 1_000, 500)
+    await fitted.lease([tag], "bob", 1_500, 500)
+
+    assert await fitted.put(late, {ident: a_row(1)}) == 0
+    assert await fitted.lease([tag], "ann", 1_501, 500) == {}
 
 
 async def test_a_row_of_other_fits_is_none(tables: MakeTables) -> None:
@@ -95,11 +109,9 @@ async def test_what_waits_longest_comes_first_and_a_second_mark_changes_nothing(
     await fitted.mark([c], 15)
     await fitted.mark([], 30)
 
-    assert await fitted.waiting() == [3]
-    assert await fitted.longest_waiting([0], 2) == [{b: 10, c: 15}]
+    assert await fitted.waiting(2) == [(3, [(10, b), (15, c)])]
     await fitted.put(await fitted.lease([0], "ann", 40), {b: a_row(1)})
-    assert await fitted.longest_waiting([0], 9) == [{c: 15, a: 20}]
-    assert await fitted.longest_waiting([], 9) == []
+    assert await fitted.waiting(9) == [(2, [(15, c), (20, a)])]
 
 
 async def place(tables: Tables, orders: list[list[str]]) -> None:
@@ -155,7 +167,7 @@ async def test_a_fit_is_the_closed_form_over_partners_and_heads(tables: MakeTabl
         assert row.weights == pytest.approx(expected[0], abs=1e-6)
         assert row.together.tolist() == together[0, 1:].tolist()
     assert sum(n for name, n in tally.counts.items() if name.startswith("fits.within")) == len(ordered)
-    assert await made.fitted.waiting() == [0] * 4
+    assert await made.fitted.waiting(9) == [(0, [])] * 4
 
 
 async def test_several_workers_share_the_work_and_none_is_done_twice(
@@ -172,6 +184,40 @@ async def test_several_workers_share_the_work_and_none_is_done_twice(
     done = [await each.turn(lambda: 1_600) for each in (one, other, one, other, one)]
 
     assert done == [8, 8, 8, len(SKUS) - 3 * 8, 0]
+
+
+async def test_no_tag_waits_for_another_that_always_has_enough_to_fit(
+    tables: MakeTables, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(neighbour_fitter, "FITS_AT_ONCE", 2)
+    made = tables()
+    by_tag: dict[int, list[bytes]] = {}
+    for ident in map(sku_id, SKUS):
+        by_tag.setdefault(tag_of(ident, 4), []).append(ident)
+    busy = max(by_tag, key=lambda tag: len(by_tag[tag]))
+    fitter = NeighbourFitter(made, lambda: set(by_tag[busy]), Tally(), "me")
+    await made.fitted.mark([some[0] for some in by_tag.values()], 1_000)
+
+    for now in range(4):
+        assert await fitter.turn(lambda at=2_000 + now: at)  # type: ignore[misc]
+
+    waiting = await made.fitted.waiting(9)
+    assert [total for tag, (total, _) in enumerate(waiting) if tag != busy] == [0, 0, 0]
+    assert waiting[busy].total > 0
+
+
+async def test_a_sku_waits_from_the_look_before_it_was_noted(tables: MakeTables) -> None:
+    """How long before the present look a reader noted it nobody knows: no lag is told shorter than it was."""
+    made, tally = tables(), Tally()
+    await place(made, random_orders(5))
+    noted = iter([set[bytes](), {sku_id(SKUS[0])}])
+    times = iter([1_000, 4_000, 4_001, 4_002])
+    fitter = NeighbourFitter(made, lambda: next(noted), tally, "me")
+
+    assert await fitter.turn(lambda: next(times)) == 0
+    assert await fitter.turn(lambda: next(times)) == 1
+
+    assert {name: n for name, n in tally.counts.items() if n} == {"fits.later": 1, "fits.waiting": 1}
 
 
 async def test_a_fit_of_a_sku_that_nobody_orders_any_more_is_forgotten(tables: MakeTables) -> None:

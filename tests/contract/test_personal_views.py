@@ -41,8 +41,7 @@ async def sell(tables: Tables, sold: list[tuple[float, str | None, str]]) -> Non
         ],
     )
     await tables.fences.move(owner, first + len(sold) - 1, owner.watermark)
-    for tag in range(tables.layout.tags):
-        await tables.fitted.count_heads(tag, 70)
+    await tables.fitted.count_heads(70)
     await tables.sampling.draw("none")
     await tables.fitted.note_heads(HeadsCounted(await tables.neighbours.total_orders(), 0))
 

@@ -140,7 +140,7 @@ async def test_before_any_fit_all_fits_say_what_the_baseline_says(tables: MakeTa
     made = tables(tags=1)
     orders = paired_orders(5, 60)
     await place(made, orders)
-    await made.fitted.count_heads(0, 10)
+    await made.fitted.count_heads(10)
     watch = ScorerWatch(made, ViewReader(made, POLICY, max_age_s=1.0), POLICY, Tally())
     batch = arrivals(order(f"o{i}", skus) for i, skus in enumerate(paired_orders(6, 200)))
     await watch.measure("orders/0", 1, batch, 0.0)
