@@ -7,7 +7,6 @@ from collections.abc import Iterable, Iterator, Sequence
 from msgspec import Struct
 
 from stream.decisions.acceptance import NO_ACCEPTANCE
-from stream.decisions.assortment import UNLISTED
 from stream.decisions.attribution import CROSS_SELL
 from stream.decisions.bundles import bundle_up
 from stream.decisions.buy_again import NOTHING_DUE, Again, again_offer, choose_again
@@ -79,7 +78,8 @@ def arrange(considered: Considered, ranked: Iterable[Ranked], views: Views) -> D
             picked[:] = by_value(picked, policy.value_weight, Worth(considered, picked, views))
         if weighing and len(picked) > room and _outbids(picked, room, considered, views):
             return Draft(considered, [], [], [], outbid=True)
-        picked[:] = lifted(picked, room, gap, considered.basket.currency, views) if gap else picked[:room]
+        if further:
+            picked[:] = lifted(picked, room, gap, considered.basket.currency, views) if gap else picked[:room]
     if not upsells and not draft.picked and not again.chosen:
         refused += _silence(considered, {entry.sku for entry in refused}, views)
     del refused[policy.max_suppressed :]
@@ -94,8 +94,8 @@ def _outbids(picked: Sequence[Ranked], room: int, considered: Considered, views:
 
 def _pick(draft: Draft, most: int, ranked: Iterable[Ranked], views: Views) -> None:
     """Walk down the ranking and take what goes with the basket and with what was taken before it."""
-    basket, picked, refused = draft.considered.basket, draft.picked, draft.refused
-    cart, goods, policy = draft.considered.cart, views.assortment, draft.considered.policy
+    considered, picked, refused = draft.considered, draft.picked, draft.refused
+    basket, cart, policy, goods = considered.basket, considered.cart, considered.policy, views.assortment
     limited = (
         basket.max_price is not None
         or basket.exclude_skus
@@ -104,14 +104,14 @@ def _pick(draft: Draft, most: int, ranked: Iterable[Ranked], views: Views) -> No
         or policy.bans
         or policy.banned_categories
     )
-    plain = () if limited else (goods.currency(basket.currency), UNLISTED)
+    plain = () if limited else goods.plain_in(basket.currency)
     cap = most if policy.max_per_category is None else policy.max_per_category
-    ranges = [goods.facts[item].of_range for item in cart]
+    facts, floor, again = goods.facts, policy.min_score, draft.again.items
+    ranges = [facts[item].of_range for item in cart] if considered.ranged else []
     shelves: list[int] = []
     upsold = {offer.sku for offer in draft.upsells} if draft.upsells else ()
-    facts, floor, again = goods.facts, policy.min_score, draft.again.items
     said_already = bool(upsold or again)
-    habits = None if draft.considered.shopper is None else draft.considered.shopper.habits
+    habits = None if considered.shopper is None else considered.shopper.habits
     for rhythm in draft.again.chosen:
         _, shelf, of_range = facts[rhythm.item]
         shelves.append(shelf)
@@ -129,7 +129,7 @@ def _pick(draft: Draft, most: int, ranked: Iterable[Ranked], views: Views) -> No
         elif sale in plain:
             code = None
         else:
-            code = refusal(views.skus[item], goods.products[item], basket, policy, draft.considered.at_ms)
+            code = refusal(views.skus[item], goods.products[item], basket, policy, considered.at_ms)
         if code is None and habits is not None and has_already(habits, item, goods.products[item], policy):
             code = ALREADY_OWNED
         if code is None:

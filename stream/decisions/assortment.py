@@ -54,6 +54,7 @@ class Assortment:
         self.cards: list[Card | None] = []
         self._numbers: dict[object, int] = {}
         self._facts: dict[Facts, Facts] = {}
+        self._plain: dict[str, tuple[int, int]] = {}
         self._added_tokens: dict[str, AddedTokens] = {}
 
     def add(self, product: Product | None = None) -> int:
@@ -98,6 +99,13 @@ class Assortment:
     def currency(self, code: str) -> int:
         """The number of a currency."""
         return self._number(code)
+
+    def plain_in(self, currency: str) -> tuple[int, int]:
+        """What `Facts.sale` is of products that may be offered in a currency without a further question."""
+        plain = self._plain.get(currency)
+        if plain is None:
+            plain = self._plain[currency] = self.currency(currency), UNLISTED
+        return plain
 
     def _number(self, what: object) -> int:
         return self._numbers.setdefault(what, len(self._numbers) + 1)

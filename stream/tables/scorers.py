@@ -39,7 +39,7 @@ class Block(Struct, array_like=True, frozen=True):
     hits: list[int]
     half_hits: list[int]
     reciprocals: list[int]
-    beats: list[list[int]]
+    apart: list[list[int]]
 
     def tally(self) -> Tally:
         """The sums."""
@@ -48,7 +48,7 @@ class Block(Struct, array_like=True, frozen=True):
             np.array(self.hits, np.int64),
             np.array(self.half_hits, np.int64),
             np.array(self.reciprocals, np.int64),
-            np.array(self.beats, np.int64),
+            np.array(self.apart, np.int64),
         )
 
 
@@ -66,7 +66,7 @@ def block_of(
         tally.hits.tolist(),
         tally.half_hits.tolist(),
         tally.reciprocals.tolist(),
-        tally.beats.tolist(),
+        tally.apart.tolist(),
     )
 
 

@@ -37,7 +37,8 @@ async def test_the_tallies_of_partitions_add_up_and_those_of_other_grids_do_not_
     assert (found.partitions, found.serving) == (2, None)
     assert found.tally.orders == 3
     assert found.tally.hits.tolist() == [2, 2]
-    assert found.tally.beats.tolist() == [[0, 1], [1, 0]]
+    apart = 5040**2 + (2835 - 3360) ** 2 + 3024**2  # a hit is 2520, and 2520 over its place
+    assert found.tally.apart.tolist() == [[0, apart], [apart, 0]]
     await made.serve("y")
     assert (await made.serving(), (await made.read(["x", "y"])).serving) == ("y", "y")
     assert (await made.read(["x", "y"])).tally.orders == 3

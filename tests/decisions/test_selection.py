@@ -35,10 +35,15 @@ def summed(ranks: list[list[int]]) -> Tally:
     return merged([tally_of(np.array(each)) for each in ranks], empty_tally(3))
 
 
+def worth(rank: int) -> float:
+    """What a hidden item at a rank is worth, said in another way than in the code."""
+    return 0.0 if rank >= 10 else 1 + 1 / (rank + 1)
+
+
 def same(one: Tally, other: Tally) -> bool:
     return one.orders == other.orders and all(
         np.array_equal(getattr(one, part), getattr(other, part))
-        for part in ("hits", "half_hits", "reciprocals", "beats")
+        for part in ("hits", "half_hits", "reciprocals", "apart")
     )
 
 
@@ -52,7 +57,12 @@ def test_a_tally_counts_what_a_plain_recount_counts(ranks: list[list[int]]) -> N
         assert tally.half_hits[i] == sum(rank < 5 for rank in own)
         assert tally.reciprocals[i] / RANK_UNIT == pytest.approx(sum(1 / (r + 1) for r in own if r < 10))
         for j in range(3):
-            assert tally.beats[i, j] == sum(each[i] < 10 <= each[j] for each in ranks)
+            assert tally.lead(i, j) == sum(each[i] < 10 for each in ranks) - sum(
+                each[j] < 10 for each in ranks
+            )
+            apart = sum((worth(each[i]) - worth(each[j])) ** 2 for each in ranks)
+            assert tally.apart[i, j] / RANK_UNIT**2 == pytest.approx(apart)
+        assert tally.worth[i] / RANK_UNIT == pytest.approx(sum(map(worth, own)))
 
 
 @given(RANKS, st.integers(1, 5))
@@ -101,6 +111,16 @@ def test_the_scorer_without_claims_gives_way_only_to_a_lead_beyond_chance() -> N
     assert choose(split(40, 60), serving=0).scorer == 0  # 20 of 100: two standard deviations
     assert choose(split(35, 65), serving=0).scorer == 1  # three
     assert choose(split(35, 65), serving=0).margin == 30
+
+
+def test_of_two_that_hit_as_often_the_one_that_places_higher_serves() -> None:
+    low, high = [np.array([8, 3, 0]), np.array([9, 4, 1])], [np.array([0, 0, 0])]
+    tally = merged([tally_of(ranks) for ranks in (low + high) * 20], empty_tally(3))
+
+    assert len({int(hits) for hits in tally.hits}) == 1
+    assert choose(tally, serving=1).scorer == 0, "it claims and hits no more than the first"
+    more = tally + merged([tally_of(np.array([MISSED, 3, 0]))] * 5, empty_tally(3))
+    assert choose(more, serving=1).scorer == 2
 
 
 def test_a_claim_that_is_not_ahead_of_popularity_any_more_is_dropped_at_once() -> None:
