@@ -75,9 +75,8 @@ class NeighbourFitter:
         self._heads: list[bytes] = []
         self._counted: HeadsCounted | None = None
         self._looked_ms: int | None = None
-        self._next_tag = crc32(
-            owner.encode()
-        )  # workers begin at different tags, not to be in each other's way
+        # Workers begin at different tags, not to be in each other's way.
+        self._next_tag = crc32(owner.encode())
 
     async def run(self, now_ms: Callable[[], int]) -> None:
         """Fit whatever waits; what is unavailable is tried again after a pause."""

@@ -84,11 +84,13 @@ async def fits(tables: Tables) -> dict[bytes, bytes]:
     }
 
 
-async def settled(tables: Tables, expected: dict[bytes, bytes]) -> None:
-    """Return once these fits are there, byte for byte."""
-    idents = list(expected)
+async def settled(tables: Tables, twin: Tables, expected: dict[bytes, bytes]) -> None:
+    """Return once these fits are there, byte for byte, and the turn that made them ended as the twin's did."""
+    idents, counted = list(expected), await twin.fitted.heads_counted()
     async with asyncio.timeout(PATIENCE_S):
-        while await tables.fitted.read(idents) != list(expected.values()):
+        while await tables.fitted.heads_counted() != counted or await tables.fitted.read(idents) != list(
+            expected.values()
+        ):
             await asyncio.sleep(POLL_S / 5)
 
 
@@ -154,7 +156,8 @@ async def test_the_worker_publishes_what_the_replay_in_memory_publishes(one_by_o
             if topic in NO_ANSWER and [each[0] for each in log[number + 1 : number + 2]] != [topic]:
                 await shop.caught_up(topic)
             after = await fits(twin.tables)
-            await settled(tables, {ident: row for ident, row in after.items() if before.get(ident) != row})
+            changed = {ident: row for ident, row in after.items() if before.get(ident) != row}
+            await settled(tables, twin.tables, changed)
             before = after
             await same_chances(tables, twin.tables)
 

@@ -18,6 +18,7 @@ from stream.events import BasketUpdated, CustomerUpdated, OrderPlaced, ProductUp
 from stream.ledger.reckoning import Account
 from stream.publisher import Outgoing
 from stream.suggestion import Offer, Suggestion
+from stream.tables.tables import Tables
 from tests.e2e.shop import Shop
 from tests.redis_servers import PATIENCE_S, POLL_S
 from tests.scenarios.events import basket
@@ -129,10 +130,15 @@ async def _sampled(shop: Shop) -> None:
     tables = shop.tables()
     try:
         async with asyncio.timeout(PATIENCE_S):
-            while not (await tables.sampling.read()).orders or sum(await tables.fitted.waiting()):
+            while await _fits_wait(tables):
                 await asyncio.sleep(POLL_S)
     finally:
         await tables.close()
+
+
+async def _fits_wait(tables: Tables) -> bool:
+    counted = await tables.fitted.heads_counted()  # noted when the sample was drawn as well
+    return not counted.orders or any(some.total for some in await tables.fitted.waiting(1))
 
 
 async def _publish_stale(shop: Shop, baskets: Sequence[BasketUpdated]) -> None:
