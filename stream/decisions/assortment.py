@@ -72,7 +72,7 @@ class Assortment:
         self.products[item] = product
         self.cards[item] = None
         facts = Facts(
-            self.currency(product.currency) if product.plain and product.price is not None else TO_BE_ASKED,
+            self._number(product.currency) if product.plain and product.price is not None else TO_BE_ASKED,
             self._number(product.category) if product.category else 0,
             0 if product.range_id is None else self._number(("range", product.range_id)),
         )
@@ -96,15 +96,11 @@ class Assortment:
             tokens = self._added_tokens[tier] = AddedTokens(tier)
         return tokens
 
-    def currency(self, code: str) -> int:
-        """The number of a currency."""
-        return self._number(code)
-
     def plain_in(self, currency: str) -> tuple[int, int]:
         """What `Facts.sale` is of products that may be offered in a currency without a further question."""
         plain = self._plain.get(currency)
         if plain is None:
-            plain = self._plain[currency] = self.currency(currency), UNLISTED
+            plain = self._plain[currency] = self._number(currency), UNLISTED
         return plain
 
     def _number(self, what: object) -> int:

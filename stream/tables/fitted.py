@@ -118,7 +118,7 @@ class FittedRows:
         self, members: Sequence[Sequence[bytes]], orders: Mapping[bytes, int]
     ) -> list[Integers]:
         """For each neighbourhood the orders that held each two of its SKUs, as a square with a diagonal of 0."""
-        # Beside the worker's other work, as are the squares: a step asks for some ten thousand pairs.
+        # Beside the worker's other work, as are the squares: a step asks for tens of thousands of pairs.
         asked = await asyncio.to_thread(ask, members, orders)
         answers = await self._store.commands(
             [
