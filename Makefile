@@ -60,7 +60,7 @@ faults: setup system ## the fault matrix: ROUNDS=20 SEED=7 ROWS=1,4,18 REPORT=fa
 scenarios: setup system ## the acceptance list as a table: what passed, what failed, what is missing
 	$(BIN)/python -m pytest tests/scenarios --scenarios --quiet $(ARGS)
 
-PIP_COMPILE := $(BIN)/pip-compile --quiet --generate-hashes --allow-unsafe --strip-extras --no-header \
+PIP_COMPILE := $(BIN)/pip-compile --quiet --generate-hashes --allow-unsafe --no-strip-extras --no-header \
   --no-emit-index-url --no-emit-find-links --no-emit-options --annotation-style=line
 
 # Versions that are pinned already stay unless ARGS="--upgrade". The worker's image has what the worker

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import re
 import tomllib
+from importlib.metadata import distributions
 from pathlib import Path
 
 import pytest
+from packaging.requirements import Requirement
 
 ROOT = Path(__file__).parents[2]
 LOCKS = ["constraints.txt", "deploy/worker.txt"]
@@ -15,7 +17,7 @@ LOCKS = ["constraints.txt", "deploy/worker.txt"]
 def requirements(lock: str) -> dict[str, str]:
     """Each requirement of a lock file with the lines that belong to it, by normalised name."""
     blocks = re.split(r"^(?=[A-Za-z])", (ROOT / lock).read_text(), flags=re.MULTILINE)
-    return {normal(re.split(r"[=\s]", block)[0]): block for block in blocks if block[:1].isalpha()}
+    return {normal(re.split(r"[\[=\s]", block)[0]): block for block in blocks if block[:1].isalpha()}
 
 
 def normal(name: str) -> str:
@@ -32,7 +34,28 @@ def test_every_package_is_pinned_and_hashed(lock: str) -> None:
 
     assert len(found) > 30
     for name, block in found.items():
-        assert re.match(r"[A-Za-z0-9._-]+==[^\s\\]+ \\\n    --hash=sha256:[0-9a-f]{64}", block), name
+        assert re.match(
+            r"[A-Za-z0-9._-]+(?:\[[a-z0-9,_-]+\])?==[^\s\\]+ \\\n    --hash=sha256:[0-9a-f]{64}", block
+        ), name
+
+
+@pytest.mark.parametrize("lock", LOCKS)
+def test_what_is_asked_for_with_an_extra_is_pinned_with_it(lock: str) -> None:
+    """Before 23.3 pip takes `name[extra]` for another package than `name`: it then finds the newest one unpinned."""
+    found = requirements(lock)
+    asked = [
+        requirement
+        for held in distributions()
+        if normal(held.name) in {*found, "basketstream"}
+        for requirement in map(Requirement, held.requires or ())
+        if requirement.extras and (requirement.marker is None or requirement.marker.evaluate({"extra": ""}))
+    ]
+
+    assert asked
+    for requirement in asked:
+        if block := found.get(normal(requirement.name)):
+            pinned = Requirement(block.split(" ", 1)[0])
+            assert requirement.extras <= pinned.extras, requirement
 
 
 @pytest.mark.parametrize("lock", LOCKS)
