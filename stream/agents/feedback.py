@@ -1,4 +1,5 @@
-"""suggestion-feedback: what became of offers. Counted under the offer's token; what was dismissed is remembered."""
+"""suggestion-feedback: what became of offers. Counted under the offer's token, once an event id; what was dismissed is
+remembered."""
 
 from __future__ import annotations
 
@@ -37,12 +38,13 @@ def register(app: faust.App, wiring: Wiring) -> None:
         owner = wiring.positions.owner(batch.topic, batch.partition, batch.assignment)
         await _remember(wiring, understood)
         async with owner.lock:
-            refused = await wiring.tables.acceptance.count(owner, told)
+            uncounted = await wiring.tables.acceptance.count(owner, told)
             owner.handled(batch.last_offset)
         for action, times in Counter(one.event.action for one in understood).items():
             wiring.tally.add(f"feedback.{action}", times)
         wiring.tally.add("feedback.without a token", len(understood) - len(told))
-        wiring.tally.add("feedback.no room", refused)
+        wiring.tally.add("feedback.duplicate", uncounted.repeated)
+        wiring.tally.add("feedback.no room", uncounted.refused)
 
     @app.agent(batch_topic(app, wiring.topic(topics.SUGGESTION_FEEDBACK)), name="on_suggestion_feedback")
     async def on_suggestion_feedback(stream: faust.StreamT[RecordBatch]) -> None:
@@ -60,7 +62,7 @@ def _told(one: Received[SuggestionFeedback]) -> list[Told]:
         raise PoisonEvent(
             "TOKEN_UNKNOWN", "$.token", f"send the offer's token back as it came: {exc}"
         ) from exc
-    return [Told(one.record.offset, one.occurred_at_ms, token, one.event.action)]
+    return [Told(one.record.offset, one.occurred_at_ms, token, one.event.action, one.event.event_id)]
 
 
 async def _remember(wiring: Wiring, received: list[Received[SuggestionFeedback]]) -> None:

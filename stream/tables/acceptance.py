@@ -1,13 +1,13 @@
 """What became of offers, and what shoppers did unprompted: counts by token, in panes of four weeks.
 
-Feedback comes from a fenced topic and is counted once a record; `tables verify` counts it again. Moves are hints: each
-worker tells what it saw of its baskets every few seconds, numbered, so that telling again adds nothing; what a worker
-had not told when it died is lost. All stand under one tag: there are few of them, and they are read as a whole.
+Feedback comes from a fenced topic and is counted once a record, and once an `event_id` for as long as the id is
+remembered; `tables verify` counts it again. Moves are hints: each worker tells what it saw of its baskets every few
+seconds, numbered, so that telling again adds nothing; what a worker had not told when it died is lost. All stand under
+one tag: there are few of them, and they are read as a whole.
 """
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
@@ -15,9 +15,11 @@ import msgspec
 
 from stream.decisions.acceptance import MOVE, Acceptance, Counts
 from stream.decisions.attribution import Place
-from stream.tables.fences import STRADDLES, Owner
+from stream.tables.fences import APPLIED, Owner
+from stream.tables.ids import event_id
 from stream.tables.keys import Keys
 from stream.tables.store import Command, Script, Store
+from stream.tables.wire import Heard, pack_heard
 
 PANE_MS = 28 * 86_400_000
 PANES = 13
@@ -25,6 +27,12 @@ PANES = 13
 
 MOST_FIELDS = 50_000
 """Counts a pane holds at most; those of further tokens are refused, and the worker says so."""
+
+REMEMBERED = 50_000
+"""An event whose id stood in one of so many offsets of its partition before its own came before, and is not counted."""
+
+MOST_A_CALL = 500
+"""Events one script call takes, so that reads wait two milliseconds at most."""
 
 MOVER_FORGOTTEN_MS = 7 * 86_400_000
 """The number of the last moves of a worker that was silent for so long is forgotten."""
@@ -39,12 +47,20 @@ _TAG = 0
 
 
 class Told(NamedTuple):
-    """One feedback record: its offset, its time, and what became of the offer with this token."""
+    """One feedback record: its offset, its time, what became of the offer with this token, and the event's id."""
 
     offset: int
     at_ms: int
     token: str
     action: str
+    event_id: str
+
+
+class Uncounted(NamedTuple):
+    """What of feedback was not counted: counts that found no room, and events that came before."""
+
+    refused: int
+    repeated: int
 
 
 class Counted(NamedTuple):
@@ -73,31 +89,34 @@ class AcceptanceCounts:
     def __init__(self, store: Store, keys: Keys, tags: int) -> None:
         self._store, self._keys = store, keys
 
-    async def count(self, owner: Owner, told: Sequence[Told]) -> int:
-        """Count records of one partition, in offset order, once each; how many counts found no room.
+    async def count(self, owner: Owner, told: Sequence[Told]) -> Uncounted:
+        """Count records of one partition, in offset order, once each.
 
         Raises Superseded, StateLost, StateUnavailable.
         """
-        pending = [one for one in told if one.offset > owner.known_fence(owner.source, _TAG)]
-        while pending:
-            first, last = pending[0].offset, pending[-1].offset
-            counts = Counter((pane_of(one.at_ms), ACTIONS[one.action] + one.token) for one in pending)
-            panes = _by_pane(counts)
-            known = owner.known_fence(owner.source, _TAG)
-            script = Script(
-                "count_feedback",
-                [self._keys.fences(_TAG), self._keys.acceptance(), *map(self._keys.acceptance, panes)],
-                [
-                    *(owner.source, owner.epochs[_TAG], first, last, known, owner.watermark),
-                    *(MOST_FIELDS, _pack(panes)),
-                ],
-            )
-            answer = (await self._store.scripts([script]))[0]
-            if owner.settle(owner.source, _TAG, answer, last) == STRADDLES:
-                pending = [one for one in pending if one.offset > int(answer[1])]
-                continue
-            return int(answer[1]) if int(answer[0]) == 0 else 0
-        return 0
+        refused = repeated = 0
+        # A call that straddles the fence does nothing but say where it stands: what lies behind it goes again.
+        while pending := [one for one in told if one.offset > owner.known_fence(owner.source, _TAG)]:
+            some = pending[:MOST_A_CALL]
+            answer = (await self._store.scripts([self._counting(owner, some)]))[0]
+            if owner.settle(owner.source, _TAG, answer, some[-1].offset) == APPLIED:
+                refused, repeated = refused + int(answer[1]), repeated + int(answer[2])
+        return Uncounted(refused, repeated)
+
+    def _counting(self, owner: Owner, told: Sequence[Told]) -> Script:
+        keys, known = self._keys, owner.known_fence(owner.source, _TAG)
+        fields, events = _numbered(told)
+        return Script(
+            "count_feedback",
+            [
+                *(keys.fences(_TAG), keys.acceptance(), keys.heard(owner.partition)),
+                *map(keys.acceptance, fields),
+            ],
+            [
+                *(owner.source, owner.epochs[_TAG], told[0].offset, told[-1].offset, known, owner.watermark),
+                *(MOST_FIELDS, REMEMBERED, pack_heard(events), _pack(fields)),
+            ],
+        )
 
     async def add_moves(
         self, worker: str, number: int, counts: Mapping[tuple[int, str], int], now_ms: int
@@ -174,6 +193,21 @@ def move_field(outcome: str, band: str, tier: str, range_id: str) -> str:
     return f"{outcome}{band}|{tier}|{range_id}"
 
 
+def _numbered(told: Sequence[Told]) -> tuple[dict[int, list[str]], list[Heard]]:
+    """The fields that events add to, by pane and numbered through, and the events."""
+    places = [(pane_of(one.at_ms), ACTIONS[one.action] + one.token) for one in told]
+    fields: dict[int, list[str]] = {}
+    numbers: dict[tuple[int, str], int] = {}
+    for place in sorted(set(places)):
+        fields.setdefault(place[0], []).append(place[1])
+        numbers[place] = len(numbers) + 1
+    events = [
+        Heard(one.offset, event_id(one.event_id), numbers[place])
+        for one, place in zip(told, places, strict=True)
+    ]
+    return fields, events
+
+
 def _by_pane(counts: Mapping[tuple[int, str], int]) -> dict[int, list[str | int]]:
     panes: dict[int, list[str | int]] = {}
     for (pane, field), count in sorted(counts.items()):
@@ -181,7 +215,7 @@ def _by_pane(counts: Mapping[tuple[int, str], int]) -> dict[int, list[str | int]
     return panes
 
 
-def _pack(panes: Mapping[int, list[str | int]]) -> bytes:
+def _pack(panes: Mapping[int, Sequence[str | int]]) -> bytes:
     return msgspec.msgpack.encode(list(panes.items()))
 
 

@@ -36,6 +36,11 @@ def range_id(name: str) -> bytes:
     return blake2b(name.encode()).digest()[:16]
 
 
+def event_id(event: str) -> bytes:
+    """The leading 8 bytes of the event id's BLAKE2b digest."""
+    return blake2b(event.encode()).digest()[:8]
+
+
 def tag_of(ident: bytes, tags: int) -> int:
     """The tag (share of the tables) that owns an id: its first four bytes, big-endian, modulo the tags."""
     return int.from_bytes(ident[:4], "big") % tags

@@ -14,6 +14,7 @@ _SIZE_VERBS = {
     "due": "ZCARD",
     "dismissals": "ZCARD",
     "dismissing": "SCARD",
+    "heard": "ZCARD",
     "stale": "ZCARD",
     "waiting": "ZCARD",
     "panes": "SCARD",

@@ -167,8 +167,12 @@ class Keys:
         """Hash of a pane: what became of an offer and its token -> how often. Without a pane: pane -> its changes."""
         return self.prefix(0) + b"acceptance" + (b"" if pane is None else b":%d" % pane)
 
+    def heard(self, partition: int) -> bytes:
+        """Sorted set: event id (8 bytes) of a partition of feedback -> offset of its last record, the newest alone."""
+        return self.prefix(0) + b"heard:%d" % partition
+
     def moves(self, pane: int | None = None) -> bytes:
-        """The same of what shoppers did unprompted."""
+        """As `acceptance`, of what shoppers did unprompted."""
         return self.prefix(0) + b"moves" + (b"" if pane is None else b":%d" % pane)
 
     def movers(self) -> bytes:

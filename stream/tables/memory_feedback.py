@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Sequence
+from itertools import count, takewhile
 from typing import Any
 
 import msgspec
 
 from stream.tables.memory_accounts import Data, Keys, drop, increment
 from stream.tables.memory_fences import refuse_owner, refuse_range
+from stream.tables.wire import unpack_heard
 
 Args = Sequence[Any]
 
 
-def _add_counts(data: Data, keys: Keys, panes: bytes, most: int) -> int:
+def _add_counts(
+    data: Data, keys: Keys, panes: Sequence[tuple[int, list[Any]]], most: int, before: int
+) -> int:
     refused = 0
-    for key, (pane, counts) in zip(keys[2:], msgspec.msgpack.decode(panes), strict=True):
+    for key, (pane, counts) in zip(keys[before:], panes, strict=True):
+        if not counts:
+            continue
         held = data.setdefault(key, {})
         for field, delta in zip(counts[::2], counts[1::2], strict=True):
             if field.encode() in held or len(held) < most:
@@ -26,15 +33,42 @@ def _add_counts(data: Data, keys: Keys, panes: bytes, most: int) -> int:
     return refused
 
 
+def _first_told(heard: dict[bytes, int], events: bytes, remembered: int) -> tuple[Counter[int], int]:
+    """How often each count was told of by events whose ids were not heard before them, and how many ids were."""
+    times, repeats = Counter[int](), 0
+    for offset, ident, number in unpack_heard(events):
+        # Taken out and put in again: the mapping stands in the order of offsets.
+        before = heard.pop(ident, None)
+        if before is not None and offset - remembered <= before < offset:
+            repeats += 1
+        else:
+            times[number] += 1
+        heard[ident] = offset
+    return times, repeats
+
+
+def _forget(heard: dict[bytes, int], through: int) -> None:
+    for ident in list(takewhile(lambda ident: heard[ident] <= through, heard)):
+        del heard[ident]
+
+
 def _count_feedback(data: Data, keys: Keys, args: Args) -> list[Any]:
-    source, epoch, first, last, known, watermark, most, panes = args
+    source, epoch, first, last, known, watermark, most, remembered, events, fields = args
     refusal = refuse_owner(data, keys, source, int(epoch))
     refusal = refusal or refuse_range(data, keys[0], source, int(first), int(last), int(known))
     if refusal:
         return refusal
-    refused = _add_counts(data, keys, panes, int(most))
+    heard = data.setdefault(keys[2], {})
+    times, repeats = _first_told(heard, events, int(remembered))
+    _forget(heard, int(last) - int(remembered))
+    numbers = count(1)
+    panes = []
+    for pane, names in msgspec.msgpack.decode(fields):
+        told = [(name, times[next(numbers)]) for name in names]
+        panes.append((pane, [part for each in told if each[1] for part in each]))
+    refused = _add_counts(data, keys, panes, int(most), 3)
     data.setdefault(keys[0], {})[source.encode()] = f"{last}:{watermark}".encode()
-    return [0, refused]
+    return [0, refused, repeats]
 
 
 def _add_moves(data: Data, keys: Keys, args: Args) -> int:
@@ -46,7 +80,7 @@ def _add_moves(data: Data, keys: Keys, args: Args) -> int:
     for name, told in list(movers.items()):
         if int(told.split(b":")[1]) < int(silent_since):
             del movers[name]
-    _add_counts(data, keys, panes, int(most))
+    _add_counts(data, keys, msgspec.msgpack.decode(panes), int(most), 2)
     movers[worker.encode()] = f"{number}:{now_ms}".encode()
     return 1
 

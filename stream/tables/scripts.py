@@ -42,7 +42,7 @@ _WAIT_FOR = frozenset(
 """Answers that mean "not now": memory or disk full, loading, fail-over or slot migration under way,
 a server so new that nobody has sent it our scripts."""
 
-_TAKES_AWAY = re.compile(r"call\('(DEL|HDEL|SREM|ZREM)'")
+_TAKES_AWAY = re.compile(r"call\('(DEL|HDEL|SREM|ZREM|ZREMRANGEBYSCORE)'")
 
 _INSIDE_A_SCRIPT = re.compile(r"-([A-Z]+) ")
 """The code in an error that Redis before 7 answers for a script: `ERR Error running script (...): -OOM ...`."""

@@ -6,13 +6,14 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 _CLAIM = struct.Struct(">16s8siiHI")
 _ACCOUNT = struct.Struct(">16sHHI")
 _ENTRY = struct.Struct(">BBB")
 _PUT = struct.Struct(">HI")
+_HEARD = struct.Struct(">Q8sH")
 POSITION_BYTES = 12
 
 
@@ -42,6 +43,14 @@ class Put(NamedTuple):
     field: bytes
     position: bytes
     value: bytes
+
+
+class Heard(NamedTuple):
+    """A feedback event: its offset, the digest of its id, and which of the call's counts, from 1, it adds to."""
+
+    offset: int
+    ident: bytes
+    number: int
 
 
 def position_of(partition: int, offset: int) -> bytes:
@@ -114,3 +123,13 @@ def unpack_puts(raw: bytes) -> Iterator[Put]:
             raw[at + field + POSITION_BYTES : at + field + POSITION_BYTES + value],
         )
         at += field + POSITION_BYTES + value
+
+
+def pack_heard(events: Iterable[Heard]) -> bytes:
+    """For `count_feedback`."""
+    return b"".join(_HEARD.pack(*event) for event in events)
+
+
+def unpack_heard(raw: bytes) -> Iterator[Heard]:
+    """What `count_feedback` reads."""
+    return map(Heard._make, _HEARD.iter_unpack(raw))

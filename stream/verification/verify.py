@@ -36,6 +36,7 @@ class Report:
     repeated_returns: int
     erasures: int
     feedback: int
+    repeated_feedback: int
     dead_letters: int
     agreeing: dict[str, int]
     differing: int
@@ -47,7 +48,7 @@ class Report:
         console.print(
             f"{self.orders:,} orders in the log ({self.duplicates:,} duplicates, {self.late:,} late), "
             f"{self.returns:,} returns ({self.repeated_returns:,} sent again), {self.erasures:,} erasures, "
-            f"{self.feedback:,} feedback, {self.dead_letters:,} dead letters"
+            f"{self.feedback:,} feedback ({self.repeated_feedback:,} sent again), {self.dead_letters:,} dead letters"
         )
         for table, rows in self.agreeing.items():
             console.print(f"{rows:>12,} rows of {table} agree")
@@ -75,6 +76,7 @@ class Log:
             repeated_returns=self.recount.repeated,
             erasures=self.erasures,
             feedback=self.feedback,
+            repeated_feedback=self.recount.feedback.repeated,
             dead_letters=self.dead_letters,
             agreeing=dict(sorted(found.agreeing.items())),
             differing=found.differing,
@@ -97,9 +99,9 @@ async def read_orders_and_returns(settings: Settings) -> Log:
     async for _, erased in _applied(settings, ERASURES, log):
         log.erasures += 1
         log.recount.erase(erased)
-    async for _, told in _applied(settings, FEEDBACK, log):
+    async for record, told in _applied(settings, FEEDBACK, log):
         log.feedback += 1
-        log.recount.feedback.add(told)
+        log.recount.feedback.add(record.partition, record.offset, told)
     return log
 
 

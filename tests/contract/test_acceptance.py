@@ -3,21 +3,16 @@
 from __future__ import annotations
 
 from collections import Counter
-from datetime import UTC, datetime, timedelta
-from random import Random
 
 import pytest
 
 from stream.decisions.acceptance import MOVE, Counts
 from stream.decisions.policy import Policy
 from stream.errors import StateLost, StateUnavailable, Superseded
-from stream.events import SuggestionFeedback
 from stream.tables import acceptance as table
 from stream.tables.acceptance import (
     HELD,
-    PANE_MS,
     UP,
-    Told,
     acceptance_of,
     move_field,
     pane_of,
@@ -26,52 +21,9 @@ from stream.tables.acceptance_reader import AGES
 from stream.tables.store import Store
 from stream.tables.tables import Tables
 from stream.tables.view_reader import ViewReader
-from stream.verification.feedback import FeedbackCounts
 from tests.contract.conftest import MakeTables
+from tests.contract.feedback import BAGS, FEEDBACK, PHONES, START_MS, expected, some, told
 from tests.contract.orders import FailingStore, rows
-
-FEEDBACK = "suggestion-feedback"
-START_MS = 700 * PANE_MS
-PHONES, BAGS = "upsell|25|gold|phones", "cross_sell|-|none|bags"
-
-
-def told(*said: tuple[str, str], first: int = 0, pane: int = 0) -> list[Told]:
-    return [
-        Told(first + at, START_MS + pane * PANE_MS + at, token, action)
-        for at, (token, action) in enumerate(said)
-    ]
-
-
-def some(seed: int, number: int = 60) -> list[Told]:
-    dice = Random(seed)
-    tokens = [PHONES, BAGS, "upsell|0|none|", "threshold|-|gold|é|x"]
-    return [
-        Told(
-            2 * at,
-            START_MS + dice.randrange(20 * PANE_MS),
-            dice.choice(tokens),
-            dice.choice(list(table.ACTIONS)),
-        )
-        for at in range(number)
-    ]
-
-
-def expected(records: list[Told]) -> list[dict[str, object]]:
-    """What the recount of the log says."""
-    counts, epoch = FeedbackCounts(), datetime(1970, 1, 1, tzinfo=UTC)
-    for one in records:
-        counts.add(
-            SuggestionFeedback(
-                event_id="e",
-                occurred_at=epoch + timedelta(milliseconds=one.at_ms),
-                channel="web",
-                suggestion_id="s",
-                offer_id="o",
-                action=one.action,  # type: ignore[arg-type]
-                token=one.token,
-            )
-        )
-    return list(counts.rows())
 
 
 async def test_feedback_is_counted_by_pane_token_and_action(tables: MakeTables) -> None:
@@ -81,7 +33,7 @@ async def test_feedback_is_counted_by_pane_token_and_action(tables: MakeTables) 
         (PHONES, "shown"), (PHONES, "shown"), (PHONES, "added"), (BAGS, "dismissed"), (BAGS, "clicked")
     )
 
-    assert await made.acceptance.count(owner, records) == 0
+    assert await made.acceptance.count(owner, records) == (0, 0)
 
     found = acceptance_of(await made.acceptance.read())
     assert found.counted("upsell", "phones", "25", "gold") == Counts(1, 2)
@@ -181,10 +133,10 @@ async def test_a_pane_is_full_of_tokens_one_day_and_says_so(
     made = tables()
     owner = await made.fences.take(FEEDBACK, 0)
 
-    assert (
-        await made.acceptance.count(owner, told((PHONES, "shown"), (PHONES, "added"), (BAGS, "added"))) == 1
-    )
-    assert await made.acceptance.count(owner, told((PHONES, "added"), first=3)) == 0
+    full = await made.acceptance.count(owner, told((PHONES, "shown"), (PHONES, "added"), (BAGS, "added")))
+    known = await made.acceptance.count(owner, told((PHONES, "added"), first=3))
+
+    assert (full.refused, known.refused) == (1, 0)
 
     found = await rows(made, "acceptance")
     assert sum(int(row["count"]) for row in found) == 3

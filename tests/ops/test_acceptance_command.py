@@ -17,7 +17,8 @@ async def test_the_report_names_places_counts_and_chances() -> None:
     owner = await tables.fences.take("suggestion-feedback", 0)
     said = ["shown"] * 6 + ["clicked", "added", "dismissed"]
     said = said * 100
-    await tables.acceptance.count(owner, [Told(at, AT_MS, PHONES, word) for at, word in enumerate(said)])
+    told = [Told(at, AT_MS, PHONES, word, f"event-{at}") for at, word in enumerate(said)]
+    await tables.acceptance.count(owner, told)
     moved = {
         (pane_of(AT_MS), move_field(how, "1:25", "gold", "phones")): n for how, n in ((HELD, 900), (UP, 90))
     }

@@ -9,6 +9,7 @@ from stream.tables import inspection
 from stream.tables.inspection import bytes_each, long_lists, stats
 from stream.tables.redis_store import RedisStore
 from stream.tables.tables import Tables
+from tests.contract.feedback import FEEDBACK, some
 from tests.contract.orders import TOPIC, order
 
 PARTNERS = 200
@@ -56,4 +57,15 @@ async def test_of_many_keys_some_are_measured(redis_url: str, monkeypatch: pytes
     sampled = bytes_each(await stats(made))
 
     assert sampled["pair"] == pytest.approx(each["pair"], rel=0.3)
+    await made.close()
+
+
+async def test_ids_of_feedback_are_a_family_of_their_own(redis_url: str) -> None:
+    made = Tables(RedisStore(redis_url), load_settings({}, tags=4))
+    for partition in (0, 1):
+        await made.acceptance.count(await made.fences.take(FEEDBACK, partition), some(partition))
+
+    family = (await stats(made))["heard"]
+
+    assert (family["keys"], family["entries"]) == (2, 120)
     await made.close()

@@ -84,4 +84,6 @@ async def test_a_script_that_may_empty_a_key_and_need_it_again_does_not_begin_in
 
 def test_what_only_reads_or_adds_goes_on_as_long_as_its_keys_are_in_one_place() -> None:
     assert not {"top_partners", "put_latest", "lease", "move_fence"} & set(EMPTYING)
-    assert {"claim", "apply", "sweep", "erase_customer", "put_fits", "add_moves"} <= set(EMPTYING)
+    assert {"claim", "apply", "sweep", "erase_customer", "put_fits", "add_moves", "count_feedback"} <= set(
+        EMPTYING
+    )

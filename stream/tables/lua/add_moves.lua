@@ -7,6 +7,6 @@ local told = redis.call('HGETALL', KEYS[1])
 for i = 1, #told, 2 do
   if tonumber(string.match(told[i + 1], '%d+$')) < tonumber(ARGV[4]) then redis.call('HDEL', KEYS[1], told[i]) end
 end
-add_counts(cmsgpack.unpack(ARGV[6]), tonumber(ARGV[5]))
+add_counts(cmsgpack.unpack(ARGV[6]), tonumber(ARGV[5]), 2)
 redis.call('HSET', KEYS[1], ARGV[1], ARGV[2] .. ':' .. ARGV[3])
 return 1
