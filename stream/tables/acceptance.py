@@ -95,12 +95,14 @@ class AcceptanceCounts:
         Raises Superseded, StateLost, StateUnavailable.
         """
         refused = repeated = 0
-        # A call that straddles the fence does nothing but say where it stands: what lies behind it goes again.
-        while pending := [one for one in told if one.offset > owner.known_fence(owner.source, _TAG)]:
+        pending = _behind(owner, told)
+        while pending:
             some = pending[:MOST_A_CALL]
             answer = (await self._store.scripts([self._counting(owner, some)]))[0]
             if owner.settle(owner.source, _TAG, answer, some[-1].offset) == APPLIED:
                 refused, repeated = refused + int(answer[1]), repeated + int(answer[2])
+            # A call that straddles the fence does nothing but say where it stands: what lies behind it goes again.
+            pending = _behind(owner, pending)
         return Uncounted(refused, repeated)
 
     def _counting(self, owner: Owner, told: Sequence[Told]) -> Script:
@@ -191,6 +193,12 @@ def _moved(token: str) -> Place:
 def move_field(outcome: str, band: str, tier: str, range_id: str) -> str:
     """The field that counts a move (`UP` or `HELD`)."""
     return f"{outcome}{band}|{tier}|{range_id}"
+
+
+def _behind(owner: Owner, told: Sequence[Told]) -> list[Told]:
+    """What lies behind the fence, as far as we know it."""
+    fence = owner.known_fence(owner.source, _TAG)
+    return [one for one in told if one.offset > fence]
 
 
 def _numbered(told: Sequence[Told]) -> tuple[dict[int, list[str]], list[Heard]]:

@@ -167,6 +167,20 @@ async def test_moves_are_added_once_a_telling_and_workers_add_up(tables: MakeTab
     assert await rows(made, "acceptance") == []  # hints are not recounted
 
 
+async def test_moves_in_more_places_than_are_written_at_once_are_added_up(
+    tables: MakeTables, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(table, "MOST_FIELDS", 1_200)
+    made, pane = tables(), pane_of(START_MS)
+    fields = sorted(move_field(HELD, "25", "gold", f"range-{at}") for at in range(1_300))
+
+    for number in (1, 2):
+        told = {(pane, field): at + number for at, field in enumerate(fields)}
+        await made.acceptance.add_moves("one", number, told, START_MS)
+
+    assert await moves(made) == {field: 2 * at + 3 for at, field in enumerate(fields[:1_200])}
+
+
 async def test_workers_that_were_silent_for_a_week_are_forgotten(tables: MakeTables, store: Store) -> None:
     made, pane = tables(), pane_of(START_MS)
     field = move_field(HELD, "25", "gold", "phones")
