@@ -27,6 +27,7 @@ from stream.decisions.neighbours import Refused
 from stream.decisions.owned import has_already
 from stream.decisions.policy import Policy
 from stream.decisions.scoring import Ranked
+from stream.decisions.substitutes import CartRanges
 from stream.decisions.threshold import LOOK_FURTHER, gap_to_threshold, lifted, name_lift
 from stream.decisions.upsell import NO_UPSELLS, Upsell
 from stream.decisions.views import Views
@@ -80,6 +81,10 @@ def arrange(considered: Considered, ranked: Iterable[Ranked], views: Views) -> D
             return Draft(considered, [], [], [], outbid=True)
         if further:
             picked[:] = lifted(picked, room, gap, considered.basket.currency, views) if gap else picked[:room]
+    if considered.upsells.refused:  # a rung that is no step up may be worth adding
+        items = [*(item for item, *_ in draft.picked), *(rhythm.item for rhythm in again.chosen)]
+        added = {views.skus[item] for item in items}
+        refused[:] = [entry for entry in refused if entry.sku not in added]
     if not upsells and not draft.picked and not again.chosen:
         refused += _silence(considered, {entry.sku for entry in refused}, views)
     del refused[policy.max_suppressed :]
@@ -93,7 +98,11 @@ def _outbids(picked: Sequence[Ranked], room: int, considered: Considered, views:
 
 
 def _pick(draft: Draft, most: int, ranked: Iterable[Ranked], views: Views) -> None:
-    """Walk down the ranking and take what goes with the basket and with what was taken before it."""
+    """Walk down the ranking and take what goes with the basket.
+
+    Of several products of one range that no line is of, which to take is the shopper's choice: all may be offered.
+    What is due again has been chosen, and nothing is offered instead of it.
+    """
     considered, picked, refused = draft.considered, draft.picked, draft.refused
     basket, cart, policy, goods = considered.basket, considered.cart, considered.policy, views.assortment
     limited = (
@@ -105,17 +114,18 @@ def _pick(draft: Draft, most: int, ranked: Iterable[Ranked], views: Views) -> No
         or policy.banned_categories
     )
     plain = () if limited else goods.plain_in(basket.currency)
-    cap = most if policy.max_per_category is None else policy.max_per_category
+    cap = policy.category_cap(policy.wanted(basket.max_offers)) or most
     facts, floor, again = goods.facts, policy.min_score, draft.again.items
-    ranges = [facts[item].of_range for item in cart] if considered.ranged else []
+    ranges = CartRanges(cart, views, trusted=policy.trust_ranges) if considered.ranged else None
     shelves: list[int] = []
+    due_ranges: list[int] = []
     upsold = {offer.sku for offer in draft.upsells} if draft.upsells else ()
     said_already = bool(upsold or again)
     habits = None if considered.shopper is None else considered.shopper.habits
     for rhythm in draft.again.chosen:
         _, shelf, of_range = facts[rhythm.item]
         shelves.append(shelf)
-        ranges.append(of_range)
+        due_ranges.append(of_range)
     code: str | None
     for candidate in ranked:
         item, _, score = candidate
@@ -133,7 +143,7 @@ def _pick(draft: Draft, most: int, ranked: Iterable[Ranked], views: Views) -> No
         if code is None and habits is not None and has_already(habits, item, goods.products[item], policy):
             code = ALREADY_OWNED
         if code is None:
-            if of_range and of_range in ranges:
+            if of_range and (of_range in due_ranges or (ranges is not None and ranges.bar(item, of_range))):
                 code = SAME_RANGE
             elif shelf and len(shelves) >= cap and shelves.count(shelf) >= cap:
                 code = CATEGORY_CAP
@@ -142,8 +152,6 @@ def _pick(draft: Draft, most: int, ranked: Iterable[Ranked], views: Views) -> No
             if len(picked) == most:
                 break
             shelves.append(shelf)
-            if of_range:
-                ranges.append(of_range)
         elif len(refused) < policy.max_suppressed:
             refused.append(Suppressed(views.skus[item], code))
         elif code == BELOW_CONFIDENCE:  # so is all that follows, and nobody would be told

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from hashlib import blake2b
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Final, Literal
 
 import msgspec
 from msgspec import Meta, Struct
@@ -19,6 +19,9 @@ MOST_OFFERS = 50
 """More than this a basket cannot ask for."""
 
 MOST_PINS = 20
+
+OFFERS_CAPPED: Final = 5
+"""Offers that a cap of a category is meant for: a decision of twice as many may hold twice as many of a category."""
 
 Offers = Annotated[int, Meta(ge=0, le=MOST_OFFERS)]
 Cap = Annotated[int, Meta(ge=1, le=1_000)]
@@ -84,7 +87,10 @@ class Policy(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """Offers that replace a line, in one decision."""
 
     max_per_category: Cap | None = 3
-    """Cross-sells of one category path in one decision; None is no cap."""
+    """Cross-sells of one category path among every five offers asked for, or part of five; None is no cap."""
+
+    trust_ranges: bool = False
+    """Whether a range is what the catalogue says, products that replace each other, whatever orders say of them."""
 
     max_step: Step = 1.5
     """Largest price factor of an upsell (600 may become 900)."""
@@ -191,6 +197,16 @@ class Policy(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     def wanted(self, asked: int | None) -> int:
         """Offers to make when a basket asked for so many."""
         return self.max_offers if asked is None else min(asked, MOST_OFFERS)
+
+    def category_cap(self, wanted: int) -> int | None:
+        """Cross-sells of one category path in a decision that is to have so many offers.
+
+        >>> [Policy().category_cap(wanted) for wanted in (1, 5, 6, 10)]
+        [3, 3, 6, 6]
+        """
+        if self.max_per_category is None:
+            return None
+        return self.max_per_category * -(-wanted // OFFERS_CAPPED)
 
     def seen_by(self, channel: str, tier: str) -> Policy:
         """The policy as the rules make it for a channel and a tier; it keeps the version of the whole."""

@@ -24,6 +24,7 @@ from stream.decisions.policy import Policy
 from stream.decisions.popularity import may_speak, popular_row
 from stream.decisions.scorers import FITS, Scorer
 from stream.decisions.selection import TOP
+from stream.decisions.substitutes import bought_beside
 from stream.decisions.views import LineView, Shopper, Views, line_view
 from stream.evaluation.neighbourhoods import Neighbourhoods
 from stream.evaluation.pair_counts import PairCounts
@@ -135,8 +136,9 @@ class Decider:
         views = {}
         for line in lines:
             sku, product = self._skus[line], self._goods.products[line]
-            named = self._complements.row(sku, product, self._index, self._boost)
-            views[sku] = line_view(line, learned.get(line), named, product)
+            named, row = self._complements.row(sku, product, self._index, self._boost), learned.get(line)
+            beside = bought_beside(line, row, self._goods, self._counts.orders, self._counts.total)
+            views[sku] = line_view(line, row, named, product, beside=beside)
         return views
 
     def _boost(self, item: int) -> float:
