@@ -27,7 +27,7 @@ from stream.decisions.neighbours import Refused
 from stream.decisions.owned import has_already
 from stream.decisions.policy import Policy
 from stream.decisions.scoring import Ranked
-from stream.decisions.substitutes import CartRanges
+from stream.decisions.substitutes import replaces
 from stream.decisions.threshold import LOOK_FURTHER, gap_to_threshold, lifted, name_lift
 from stream.decisions.upsell import NO_UPSELLS, Upsell
 from stream.decisions.views import Views
@@ -66,6 +66,8 @@ def arrange(considered: Considered, ranked: Iterable[Ranked], views: Views) -> D
     room, again = wanted - len(upsells), NOTHING_DUE
     if considered.shopper is not None and room > 0:
         again = choose_again(considered, {offer.sku for offer in upsells}, room, views)
+        for rhythm in again.chosen:
+            _forgive(views.skus[rhythm.item], refused)
         refused += again.refused
         room -= len(again.chosen)
     draft = Draft(considered, upsells, [], refused, again)
@@ -81,10 +83,6 @@ def arrange(considered: Considered, ranked: Iterable[Ranked], views: Views) -> D
             return Draft(considered, [], [], [], outbid=True)
         if further:
             picked[:] = lifted(picked, room, gap, considered.basket.currency, views) if gap else picked[:room]
-    if considered.upsells.refused:  # a rung that is no step up may be worth adding
-        items = [*(item for item, *_ in draft.picked), *(rhythm.item for rhythm in again.chosen)]
-        added = {views.skus[item] for item in items}
-        refused[:] = [entry for entry in refused if entry.sku not in added]
     if not upsells and not draft.picked and not again.chosen:
         refused += _silence(considered, {entry.sku for entry in refused}, views)
     del refused[policy.max_suppressed :]
@@ -116,7 +114,7 @@ def _pick(draft: Draft, most: int, ranked: Iterable[Ranked], views: Views) -> No
     plain = () if limited else goods.plain_in(basket.currency)
     cap = policy.category_cap(policy.wanted(basket.max_offers)) or most
     facts, floor, again = goods.facts, policy.min_score, draft.again.items
-    ranges = CartRanges(cart, views, trusted=policy.trust_ranges) if considered.ranged else None
+    ranges = [facts[item].of_range for item in cart] if considered.ranged else []
     shelves: list[int] = []
     due_ranges: list[int] = []
     upsold = {offer.sku for offer in draft.upsells} if draft.upsells else ()
@@ -143,12 +141,16 @@ def _pick(draft: Draft, most: int, ranked: Iterable[Ranked], views: Views) -> No
         if code is None and habits is not None and has_already(habits, item, goods.products[item], policy):
             code = ALREADY_OWNED
         if code is None:
-            if of_range and (of_range in due_ranges or (ranges is not None and ranges.bar(item, of_range))):
+            if of_range and (
+                of_range in due_ranges or (of_range in ranges and replaces(item, cart, views, policy))
+            ):
                 code = SAME_RANGE
             elif shelf and len(shelves) >= cap and shelves.count(shelf) >= cap:
                 code = CATEGORY_CAP
         if code is None:
             picked.append(candidate)
+            if of_range and of_range in ranges:
+                _forgive(views.skus[item], refused)
             if len(picked) == most:
                 break
             shelves.append(shelf)
@@ -156,6 +158,11 @@ def _pick(draft: Draft, most: int, ranked: Iterable[Ranked], views: Views) -> No
             refused.append(Suppressed(views.skus[item], code))
         elif code == BELOW_CONFIDENCE:  # so is all that follows, and nobody would be told
             break
+
+
+def _forgive(sku: str, refused: list[Suppressed]) -> None:
+    """What is no step up from a line may be offered beside it: then it is not refused."""
+    refused[:] = [entry for entry in refused if entry.sku != sku]
 
 
 def finish(draft: Draft, reasons: Iterator[Reason], views: Views) -> Decision:

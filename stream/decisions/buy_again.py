@@ -16,7 +16,7 @@ from stream.decisions.neighbours import PINNED
 from stream.decisions.rhythm import Rhythm
 from stream.decisions.scorers import OWN_PRIOR
 from stream.decisions.scoring import DECIMALS
-from stream.decisions.substitutes import CartRanges
+from stream.decisions.substitutes import replaces
 from stream.decisions.views import Views
 from stream.identity import offer_id
 from stream.suggestion import Offer, Suppressed
@@ -48,7 +48,6 @@ def choose_again(considered: Considered, upsold: Container[str], room: int, view
     due.sort(key=lambda each: (-each.times, each.last_ms + each.every_ms, views.skus[each.item]))
     chosen: list[Rhythm] = []
     refused = []
-    ranges = CartRanges(considered.cart, views, trusted=policy.trust_ranges)
     taken: list[int] = []
     for rhythm in due:
         if len(chosen) == most:
@@ -56,11 +55,12 @@ def choose_again(considered: Considered, upsold: Container[str], room: int, view
         product = views.assortment.products[rhythm.item]
         code = _refusal(rhythm.item, product, considered, upsold, views)
         of_range = views.assortment.facts[rhythm.item].of_range
-        if code is None and of_range and (of_range in taken or ranges.bar(rhythm.item, of_range)):
+        if code is None and (of_range in taken or replaces(rhythm.item, considered.cart, views, policy)):
             code = SAME_RANGE
         if code is None:
             chosen.append(rhythm)
-            taken.append(of_range)
+            if of_range:
+                taken.append(of_range)
         else:
             refused.append(Suppressed(views.skus[rhythm.item], code))
     looked_at = frozenset(rhythm.item for rhythm in due[: len(chosen) + len(refused)])

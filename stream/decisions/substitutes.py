@@ -20,6 +20,7 @@ from stream.decisions.assortment import Assortment
 from stream.decisions.codes import BOUGHT_TOGETHER, OTHER_USE
 from stream.decisions.ladder import Ladder
 from stream.decisions.neighbours import ORDERS, NeighbourRow
+from stream.decisions.policy import Policy
 from stream.decisions.views import LineView, Views
 
 SURE: Final = 3
@@ -82,20 +83,14 @@ def is_above_chance(together: int, orders: int, other_orders: int, total: int) -
     return beyond > 0 and beyond * beyond > SURE * SURE * by_chance * total
 
 
-class CartRanges:
-    """The ranges that a cart holds something of, by number, and which of their products may join it all the same."""
-
-    def __init__(self, cart: Sequence[int], views: Views, *, trusted: bool) -> None:
-        self._beside: dict[int, list[frozenset[int]]] = {}
-        lines, skus, facts = views.lines, views.skus, views.assortment.facts
-        for item in cart:
-            if of_range := facts[item].of_range:
-                beside = NOTHING if trusted else lines[skus[item]].beside
-                self._beside.setdefault(of_range, []).append(beside)
-
-    def bar(self, item: int, of_range: int) -> bool:
-        """Whether an item of this range would replace a product of the cart: one beside which it is not bought."""
-        return any(item not in beside for beside in self._beside.get(of_range, ()))
+def replaces(item: int, cart: Sequence[int], views: Views, policy: Policy) -> bool:
+    """Whether an item replaces a product of the cart: one of its range beside which it is not bought."""
+    lines, skus, facts = views.lines, views.skus, views.assortment.facts
+    of_range = facts[item].of_range
+    return bool(of_range) and any(
+        facts[held].of_range == of_range and (policy.trust_ranges or item not in lines[skus[held]].beside)
+        for held in cart
+    )
 
 
 def spoken_against(held: str, rung: str, ladder: Ladder, lines: Mapping[str, LineView]) -> str | None:
