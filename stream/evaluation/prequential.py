@@ -22,6 +22,7 @@ from stream.evaluation.figures import HEADS, Figures
 from stream.evaluation.numbered import NOBODY, NumberedHistory, NumberedOrder
 from stream.evaluation.pair_counts import PairCounts
 from stream.evaluation.ranking import NONE, Ranker
+from stream.evaluation.sampling import RecentOrders
 from stream.history.catalogue import CatalogItem
 from stream.history.datasets import DEFAULT_CURRENCY
 from stream.services.partition_tally import ONE_IN
@@ -59,10 +60,11 @@ class Prequential:
         self.ranker = Ranker(self.counts, grid, policy)
         self.selection = Selection(len(grid), grid.index(SERVED) if SERVED in grid else 0)
         self.figures = {scorer.name: Figures(len(history.skus)) for scorer in grid}
-        made = (self.counts, self.ranker.neighbourhoods, history.skus, policy)
-        self.served = Figures(len(history.skus))
-        self._decider = Decider(*made, catalogue, currency)
         self._diaries: dict[int, tuple[list[int], list[int]]] = {}
+        self._recent = RecentOrders(self._diaries)
+        self.served = Figures(len(history.skus))
+        made = (self.counts, self.ranker.neighbourhoods, history.skus, policy)
+        self._decider = Decider(*made, catalogue, currency, self._recent)
 
     def run(self, on_question: Callable[[Question], None], on_progress: Callable[[int], None]) -> None:
         """Ask and count every order. `on_question` sees what was asked after teaching ended."""
@@ -102,7 +104,9 @@ class Prequential:
             self.figures[scorer.name].add(int(ranks[which]), first[which], question.heads)
         scorer = self._grid[self.selection.serving]
         offers = self._decider.offers(
-            question.lines, scorer, habits, order.at_ms, measured=self.selection.chosen
+            *(question.lines, scorer, habits, order.at_ms),
+            measured=self.selection.chosen,
+            channel=order.channel,
         )
         rank = offers.index(question.hidden) if question.hidden in offers else MISSED
         known = [item if item < len(self._history.skus) else NONE for item in offers]
@@ -118,6 +122,7 @@ class Prequential:
 
     def _count(self, order: NumberedOrder) -> None:
         self.counts.add(order.items)
+        self._recent.add(order)
         if order.customer != NOBODY:
             items, panes = self._diaries.setdefault(order.customer, ([], []))
             items += order.items
