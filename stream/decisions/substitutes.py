@@ -27,6 +27,10 @@ SURE: Final = 3
 """Standard deviations above chance from which two products are surely bought together: by chance one pair in a
 thousand is."""
 
+TOGETHER_PERCENT: Final = 15
+"""Of the orders of the rarer of two products at least so many per cent hold both: some households and offices buy two
+laptops, and of rarely bought ones a few such orders are beyond chance."""
+
 PARTNERS_COMPARED: Final = 10
 """Of a line's partners the heaviest so many say what it is used with."""
 
@@ -68,18 +72,22 @@ def bought_beside(
     return frozenset(
         other
         for other, weight, together in alike
-        if weight > 0 and is_above_chance(together, row.orders, int(orders[other]), total)
+        if weight > 0 and are_bought_together(together, row.orders, int(orders[other]), total)
     )
 
 
-def is_above_chance(together: int, orders: int, other_orders: int, total: int) -> bool:
-    """Whether so many of `total` orders held both of two products by more than `SURE` standard deviations of chance.
+def are_bought_together(together: int, orders: int, other_orders: int, total: int) -> bool:
+    """Whether so many of `total` orders held both of two products as can be neither chance nor the odd order for two.
 
-    >>> is_above_chance(60, 500, 1000, 10_000), is_above_chance(80, 500, 1000, 10_000)
-    (False, True)
+    >>> [are_bought_together(together, 500, 1000, 10_000) for together in (60, 74, 75)]
+    [False, False, True]
+    >>> [are_bought_together(together, 1000, 1000, 2_000) for together in (520, 567, 568)]
+    [False, False, True]
     """
     by_chance = orders * other_orders
     beyond = together * total - by_chance
+    if together * 100 < TOGETHER_PERCENT * min(orders, other_orders):
+        return False
     return beyond > 0 and beyond * beyond > SURE * SURE * by_chance * total
 
 

@@ -19,8 +19,8 @@ from stream.decisions.substitutes import (
     ALIKE_PERCENT,
     FEWEST_EXPECTED,
     PARTNERS_COMPARED,
+    are_bought_together,
     has_other_use,
-    is_above_chance,
     spoken_against,
 )
 from stream.decisions.views import LineView, Views
@@ -36,7 +36,7 @@ DEPARTMENT = [
 ]
 
 
-def test_the_examples_of_chance_are_true() -> None:
+def test_the_examples_are_true() -> None:
     assert doctest.testmod(substitutes).failed == 0
 
 
@@ -257,9 +257,19 @@ def test_the_use_of_a_rung_is_that_of_the_formula_in_any_order(
 
 @given(st.integers(0, 500), st.integers(1, 500), st.integers(1, 500), st.integers(1_000, 100_000))
 def test_more_orders_together_are_never_less_sure(together: int, one: int, other: int, total: int) -> None:
-    if is_above_chance(together, one, other, total):
-        assert is_above_chance(together + 1, one, other, total)
+    if are_bought_together(together, one, other, total):
+        assert are_bought_together(together + 1, one, other, total)
         assert together * total > one * other
+        assert together >= 0.15 * min(one, other)
+
+
+def test_the_odd_order_of_an_office_makes_no_department_of_a_ladder() -> None:
+    laptops = [product(s, 50000 + n, range_id="laptops", rung=n) for n, s in enumerate(("plain", "better"))]
+    odd = views(laptops, {("plain", "better"): 4}, {"plain": 60, "better": 30}, total=10_000)
+    usual = views(laptops, {("plain", "better"): 5}, {"plain": 60, "better": 30}, total=10_000)
+
+    assert offered(decide(basket(("plain", 50000)), odd), "upsell") == ["better"]
+    assert offered(decide(basket(("plain", 50000)), usual), "cross_sell") == ["better"]
 
 
 def test_without_a_range_nothing_is_bought_beside_within_it() -> None:
