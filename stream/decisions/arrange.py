@@ -25,7 +25,7 @@ from stream.decisions.explain import why_upsell
 from stream.decisions.model import Basket, Decision
 from stream.decisions.neighbours import Refused
 from stream.decisions.owned import has_already
-from stream.decisions.policy import Policy
+from stream.decisions.policy import OFFERS_CAPPED, Policy
 from stream.decisions.scoring import Ranked
 from stream.decisions.substitutes import replaces
 from stream.decisions.threshold import LOOK_FURTHER, gap_to_threshold, lifted, name_lift
@@ -75,7 +75,7 @@ def arrange(considered: Considered, ranked: Iterable[Ranked], views: Views) -> D
     if room > 0 or weighing:
         gap = gap_to_threshold(considered) if policy.thresholds and room > 0 else 0
         further = LOOK_FURTHER if gap or policy.value_weight else weighing
-        _pick(draft, room + further, ranked, views)
+        _pick(draft, room + further, wanted, ranked, views)
         picked = draft.picked
         if policy.value_weight:
             picked[:] = by_value(picked, policy.value_weight, Worth(considered, picked, views))
@@ -95,7 +95,7 @@ def _outbids(picked: Sequence[Ranked], room: int, considered: Considered, views:
     return expected is not None and expected > min(up.expected for up in considered.upsells.chosen)
 
 
-def _pick(draft: Draft, most: int, ranked: Iterable[Ranked], views: Views) -> None:
+def _pick(draft: Draft, most: int, wanted: int, ranked: Iterable[Ranked], views: Views) -> None:
     """Walk down the ranking and take what goes with the basket.
 
     Of several products of one range that no line is of, which to take is the shopper's choice: all may be offered.
@@ -112,7 +112,7 @@ def _pick(draft: Draft, most: int, ranked: Iterable[Ranked], views: Views) -> No
         or policy.banned_categories
     )
     plain = () if limited else goods.plain_in(basket.currency)
-    cap = policy.category_cap(policy.wanted(basket.max_offers)) or most
+    cap = most if policy.max_per_category is None else policy.max_per_category * -(-wanted // OFFERS_CAPPED)
     facts, floor, again = goods.facts, policy.min_score, draft.again.items
     ranges = [facts[item].of_range for item in cart] if considered.ranged else []
     shelves: list[int] = []

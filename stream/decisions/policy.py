@@ -198,16 +198,6 @@ class Policy(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
         """Offers to make when a basket asked for so many."""
         return self.max_offers if asked is None else min(asked, MOST_OFFERS)
 
-    def category_cap(self, wanted: int) -> int | None:
-        """Cross-sells of one category path in a decision that is to have so many offers.
-
-        >>> [Policy().category_cap(wanted) for wanted in (1, 5, 6, 10)]
-        [3, 3, 6, 6]
-        """
-        if self.max_per_category is None:
-            return None
-        return self.max_per_category * -(-wanted // OFFERS_CAPPED)
-
     def seen_by(self, channel: str, tier: str) -> Policy:
         """The policy as the rules make it for a channel and a tier; it keeps the version of the whole."""
         applying = [rule for rule in self.rules if rule.applies(channel, tier)]

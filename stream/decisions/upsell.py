@@ -106,10 +106,10 @@ def choose_upsells(
         had = None
         if ladder.once and shopper is not None and shopper.habits is not None:
             had = highest_had(shopper.habits, ladder, views.skus)
-        against = None
-        if not policy.trust_ranges:
-            against = partial(spoken_against, held.sku, ladder=ladder, lines=views.lines)
-        step = climb(held, line_price, ladder, basket, prices, policy, now_ms, most, had, against)
+        step = climb(held, line_price, ladder, basket, prices, policy, now_ms, most, had)
+        if step.rungs and not policy.trust_ranges:  # most lines have no rung to ask orders about
+            say = partial(spoken_against, held.sku, ladder=ladder, lines=views.lines)
+            step = climb(held, line_price, ladder, basket, prices, policy, now_ms, most, had, say)
         refused.extend(step.refused)
         if step.rungs and acceptance:
             known |= counted
