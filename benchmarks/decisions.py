@@ -33,10 +33,12 @@ from stream.decisions.model import Basket, Product
 from stream.decisions.neighbours import NeighbourRow, neighbour_rows
 from stream.decisions.policy import Policy
 from stream.decisions.scoring import Ranking, in_chunks, score
+from stream.decisions.substitutes import bought_beside
 from stream.decisions.views import Views, line_view
 from stream.events import BasketUpdated, Line
 
 NOW_MS = 1_770_000_000_000
+TOTAL = 10**9
 PARTNERS, LINES, BATCHES, ROUNDS = 50, 4, (1, 10, 100, 500), 7
 
 
@@ -59,10 +61,10 @@ def products(skus: Sequence[str], rng: np.random.Generator, ladders: bool) -> li
 
 
 def rows(
-    wanted: Sequence[int], count: int, rng: np.random.Generator, policy: Policy
+    wanted: Sequence[int], orders: npt.NDArray[np.int64], rng: np.random.Generator, policy: Policy
 ) -> dict[int, NeighbourRow]:
-    """Rows of the wanted SKUs of so many."""
-    orders = np.maximum(200, (200_000 / (1 + np.arange(count)) ** 0.5).astype(np.int64))
+    """Rows of the wanted SKUs; `orders` are those of all."""
+    count = len(orders)
     made: dict[int, NeighbourRow] = {}
     for start in range(0, len(wanted), 500):
         items = np.array(wanted[start : start + 500])
@@ -70,7 +72,7 @@ def rows(
         counts = -np.sort(-rng.integers(3, 90, (len(items), PARTNERS)), axis=1)
         bounds = np.arange(0, partners.size + 1, PARTNERS)
         flat = partners.ravel()
-        row = neighbour_rows(items, orders[items], bounds, flat, counts.ravel(), orders[flat], 10**9, policy)
+        row = neighbour_rows(items, orders[items], bounds, flat, counts.ravel(), orders[flat], TOTAL, policy)
         made.update(zip(items.tolist(), row, strict=True))
     return made
 
@@ -182,9 +184,16 @@ def shop(skus_count: int, baskets_count: int, seed: int, ladders: bool) -> tuple
     ranged = [product for of in by_range.values() for product in of]
     held = {line.sku for one in raw for line in decode(one).lines} | {product.sku for product in ranged}
     wanted = sorted(number[sku] for sku in held)
-    learned = rows(wanted, skus_count, rng, policy)
+    orders = np.maximum(200, (200_000 / (1 + np.arange(skus_count)) ** 0.5).astype(np.int64))
+    learned = rows(wanted, orders, rng, policy)
     views = Views(
-        lines={skus[n]: line_view(n, learned[n], None, catalogue[n]) for n in wanted},
+        lines={
+            skus[n]: line_view(
+                *(n, learned[n], None, catalogue[n]),
+                beside=bought_beside(n, learned[n], assortment, orders, TOTAL),
+            )
+            for n in wanted
+        },
         skus=skus,
         assortment=assortment,
         ladders={name: build_ladder(of, policy) for name, of in by_range.items()},

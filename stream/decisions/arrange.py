@@ -25,8 +25,9 @@ from stream.decisions.explain import why_upsell
 from stream.decisions.model import Basket, Decision
 from stream.decisions.neighbours import Refused
 from stream.decisions.owned import has_already
-from stream.decisions.policy import Policy
+from stream.decisions.policy import OFFERS_CAPPED, Policy
 from stream.decisions.scoring import Ranked
+from stream.decisions.substitutes import replaces
 from stream.decisions.threshold import LOOK_FURTHER, gap_to_threshold, lifted, name_lift
 from stream.decisions.upsell import NO_UPSELLS, Upsell
 from stream.decisions.views import Views
@@ -65,6 +66,8 @@ def arrange(considered: Considered, ranked: Iterable[Ranked], views: Views) -> D
     room, again = wanted - len(upsells), NOTHING_DUE
     if considered.shopper is not None and room > 0:
         again = choose_again(considered, {offer.sku for offer in upsells}, room, views)
+        for rhythm in again.chosen:
+            _forgive(views.skus[rhythm.item], refused)
         refused += again.refused
         room -= len(again.chosen)
     draft = Draft(considered, upsells, [], refused, again)
@@ -72,7 +75,7 @@ def arrange(considered: Considered, ranked: Iterable[Ranked], views: Views) -> D
     if room > 0 or weighing:
         gap = gap_to_threshold(considered) if policy.thresholds and room > 0 else 0
         further = LOOK_FURTHER if gap or policy.value_weight else weighing
-        _pick(draft, room + further, ranked, views)
+        _pick(draft, room + further, wanted, ranked, views)
         picked = draft.picked
         if policy.value_weight:
             picked[:] = by_value(picked, policy.value_weight, Worth(considered, picked, views))
@@ -92,8 +95,12 @@ def _outbids(picked: Sequence[Ranked], room: int, considered: Considered, views:
     return expected is not None and expected > min(up.expected for up in considered.upsells.chosen)
 
 
-def _pick(draft: Draft, most: int, ranked: Iterable[Ranked], views: Views) -> None:
-    """Walk down the ranking and take what goes with the basket and with what was taken before it."""
+def _pick(draft: Draft, most: int, wanted: int, ranked: Iterable[Ranked], views: Views) -> None:
+    """Walk down the ranking and take what goes with the basket.
+
+    Of several products of one range that no line is of, which to take is the shopper's choice: all may be offered.
+    What is due again has been chosen, and nothing is offered instead of it.
+    """
     considered, picked, refused = draft.considered, draft.picked, draft.refused
     basket, cart, policy, goods = considered.basket, considered.cart, considered.policy, views.assortment
     limited = (
@@ -105,17 +112,18 @@ def _pick(draft: Draft, most: int, ranked: Iterable[Ranked], views: Views) -> No
         or policy.banned_categories
     )
     plain = () if limited else goods.plain_in(basket.currency)
-    cap = most if policy.max_per_category is None else policy.max_per_category
+    cap = most if policy.max_per_category is None else policy.max_per_category * -(-wanted // OFFERS_CAPPED)
     facts, floor, again = goods.facts, policy.min_score, draft.again.items
     ranges = [facts[item].of_range for item in cart] if considered.ranged else []
     shelves: list[int] = []
+    due_ranges: list[int] = []
     upsold = {offer.sku for offer in draft.upsells} if draft.upsells else ()
     said_already = bool(upsold or again)
     habits = None if considered.shopper is None else considered.shopper.habits
     for rhythm in draft.again.chosen:
         _, shelf, of_range = facts[rhythm.item]
         shelves.append(shelf)
-        ranges.append(of_range)
+        due_ranges.append(of_range)
     code: str | None
     for candidate in ranked:
         item, _, score = candidate
@@ -133,21 +141,28 @@ def _pick(draft: Draft, most: int, ranked: Iterable[Ranked], views: Views) -> No
         if code is None and habits is not None and has_already(habits, item, goods.products[item], policy):
             code = ALREADY_OWNED
         if code is None:
-            if of_range and of_range in ranges:
+            if of_range and (
+                of_range in due_ranges or (of_range in ranges and replaces(item, cart, views, policy))
+            ):
                 code = SAME_RANGE
             elif shelf and len(shelves) >= cap and shelves.count(shelf) >= cap:
                 code = CATEGORY_CAP
         if code is None:
             picked.append(candidate)
+            if of_range and of_range in ranges:
+                _forgive(views.skus[item], refused)
             if len(picked) == most:
                 break
             shelves.append(shelf)
-            if of_range:
-                ranges.append(of_range)
         elif len(refused) < policy.max_suppressed:
             refused.append(Suppressed(views.skus[item], code))
         elif code == BELOW_CONFIDENCE:  # so is all that follows, and nobody would be told
             break
+
+
+def _forgive(sku: str, refused: list[Suppressed]) -> None:
+    """What is no step up from a line may be offered beside it: then it is not refused."""
+    refused[:] = [entry for entry in refused if entry.sku != sku]
 
 
 def finish(draft: Draft, reasons: Iterator[Reason], views: Views) -> Decision:

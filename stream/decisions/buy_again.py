@@ -16,6 +16,7 @@ from stream.decisions.neighbours import PINNED
 from stream.decisions.rhythm import Rhythm
 from stream.decisions.scorers import OWN_PRIOR
 from stream.decisions.scoring import DECIMALS
+from stream.decisions.substitutes import replaces
 from stream.decisions.views import Views
 from stream.identity import offer_id
 from stream.suggestion import Offer, Suppressed
@@ -47,17 +48,19 @@ def choose_again(considered: Considered, upsold: Container[str], room: int, view
     due.sort(key=lambda each: (-each.times, each.last_ms + each.every_ms, views.skus[each.item]))
     chosen: list[Rhythm] = []
     refused = []
-    ranges = {line.range_id for line in considered.ranged}
+    taken: list[int] = []
     for rhythm in due:
         if len(chosen) == most:
             break
         product = views.assortment.products[rhythm.item]
         code = _refusal(rhythm.item, product, considered, upsold, views)
-        if code is None and product is not None and product.range_id is not None:
-            code = SAME_RANGE if product.range_id in ranges else None
-            ranges.add(product.range_id)
+        of_range = views.assortment.facts[rhythm.item].of_range
+        if code is None and (of_range in taken or replaces(rhythm.item, considered.cart, views, policy)):
+            code = SAME_RANGE
         if code is None:
             chosen.append(rhythm)
+            if of_range:
+                taken.append(of_range)
         else:
             refused.append(Suppressed(views.skus[rhythm.item], code))
     looked_at = frozenset(rhythm.item for rhythm in due[: len(chosen) + len(refused)])

@@ -115,10 +115,12 @@ def rungs_above(lines: Iterable[Product], ladders: Mapping[str, Ladder]) -> list
 
 
 def _is_known(sku: str, views: Views, policy: Policy) -> bool:
-    """Whether a rung was ordered often enough for its own co-purchases to be told apart from its range's."""
+    """Whether a rung was ordered often enough, with anything at all, to tell its co-purchases from its range's."""
     line = views.lines.get(sku)
     return line is not None and any(
-        row.orders >= policy.known_orders for row in line.rows if row.source == ORDERS
+        row.orders >= policy.known_orders and max(row.whole_weights(), default=0) > 0
+        for row in line.rows
+        if row.source == ORDERS
     )
 
 

@@ -44,6 +44,12 @@ UNLIKELY: Final = "UNLIKELY"
 OUTBID: Final = "OUTBID"
 """A good upsell, but of the few places each is worth more to what else is offered."""
 
+BOUGHT_TOGETHER: Final = "BOUGHT_TOGETHER"
+"""A higher rung that is bought beside the line, not instead of it: orders speak for the two together."""
+
+OTHER_USE: Final = "OTHER_USE"
+"""A higher rung that is not bought with what the line is bought with: it serves something else."""
+
 WRONG_TIMING: Final = "WRONG_TIMING"
 """A physical product is not upsold once the order is placed."""
 
@@ -51,7 +57,7 @@ UPSELL_CAP: Final = "UPSELL_CAP"
 """A good upsell, but the decision already holds as many as it may."""
 
 SAME_RANGE: Final = "SAME_RANGE"
-"""A substitute, not an addition: of the same range as a line or as another offer."""
+"""A substitute, not an addition: of the range of a line whose orders do not speak for it, or of what is due again."""
 
 SUPERSEDED_BY_UPSELL: Final = "SUPERSEDED_BY_UPSELL"
 """It goes with the line that the upsell replaces, and nothing says that it goes with the new one."""

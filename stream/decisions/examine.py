@@ -133,7 +133,8 @@ def _due(considered: Considered, fates: dict[str, str], views: Views) -> list[Du
 
 
 def _rungs(considered: Considered, fates: dict[str, str]) -> list[RungSeen]:
-    """The rungs that were looked at, by SKU."""
+    """The rungs that were looked at, by SKU; one that is no step up may be offered besides all the same."""
     upsells = considered.upsells
-    skus = {entry.sku for entry in upsells.refused} | {up.offered.sku for up in upsells.chosen}
-    return [RungSeen(sku, fates.get(sku, NO_ROOM)) for sku in sorted(skus)]
+    found = {entry.sku: entry.code for entry in upsells.refused}
+    found |= {up.offered.sku: fates.get(up.offered.sku, NO_ROOM) for up in upsells.chosen}
+    return [RungSeen(sku, found[sku]) for sku in sorted(found)]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Container, Iterable, Sequence
+from collections.abc import Callable, Container, Iterable, Sequence
 from itertools import groupby
 
 from msgspec import Struct
@@ -11,6 +11,7 @@ from msgspec import Struct
 from stream.decisions.codes import ALREADY_OWNED, IN_CART, LOWER_RUNG, STEP_TOO_HIGH, WRONG_TIMING
 from stream.decisions.eligibility import needed_once, refusal
 from stream.decisions.model import Basket, Product
+from stream.decisions.neighbours import NeighbourRow
 from stream.decisions.policy import Policy
 from stream.events import FeatureValue
 from stream.identity import offer_tail
@@ -42,6 +43,8 @@ class Ladder(Struct, frozen=True, gc=False):
     """The rungs, by SKU, that a customer needs once."""
     steps: dict[tuple[str, str, int], Step] = {}
     """Those that were offered before, by the SKUs held and offered and the longest grid."""
+    uses: dict[tuple[str, str], tuple[NeighbourRow, NeighbourRow, bool]] = {}
+    """Whether a rung has another use than a line, by the SKUs held and offered, with the rows that was found from."""
 
     def step(self, held: Product, offered: Product, most: int) -> Step:
         """The step from one rung to another with at most so many rungs in its grid, worked out once."""
@@ -119,12 +122,14 @@ def climb(
     now_ms: int,
     most: int = 1,
     had: int | None = None,
+    orders_say: Callable[[str], str | None] | None = None,
 ) -> Climb:
     """The lowest `most` rungs strictly above `held` that may be offered for a line of this price.
 
     Relevance ties between products of one rung: the larger margin wins, then the lower price, then the SKU.
     An equal price is a step of 0 and fine (a tastier dish at the same price); a cheaper rung is no upsell. Up to the
-    rung `had` the customer has them already.
+    rung `had` the customer has them already. `orders_say` names the code by which orders speak against a SKU; it is
+    asked last, of what would be offered without it.
     """
     refused: list[Suppressed] = []
     rungs: list[Product] = []
@@ -136,6 +141,8 @@ def climb(
             code: str | None = ALREADY_OWNED
         else:
             code = _step_refusal(product, line_price, basket, cart, policy, now_ms)
+            if code is None and orders_say is not None:
+                code = orders_say(product.sku)
         if code is not None:
             refused.append(Suppressed(product.sku, code))
         elif not rungs or product.rung > rungs[-1].rung:

@@ -72,6 +72,10 @@ class NeighbourRow(Struct, frozen=True, gc=False):
         """The weights of the candidates in their order, in `FRACTION`s."""
         return memoryview(self.values).cast("q")[::2].tolist()
 
+    def counts(self) -> list[int]:
+        """The orders that held both, of the candidates in their order."""
+        return memoryview(self.values).cast("q")[1::2].tolist()
+
     def weights(self) -> dict[int, float]:
         """Weight of each candidate, by dense index."""
         pairs = zip(self.candidates(), self.whole_weights(), strict=True)

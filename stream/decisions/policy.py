@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from hashlib import blake2b
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Final, Literal
 
 import msgspec
 from msgspec import Meta, Struct
@@ -19,6 +19,9 @@ MOST_OFFERS = 50
 """More than this a basket cannot ask for."""
 
 MOST_PINS = 20
+
+OFFERS_CAPPED: Final = 5
+"""Offers that a cap of a category is meant for: a decision of twice as many may hold twice as many of a category."""
 
 Offers = Annotated[int, Meta(ge=0, le=MOST_OFFERS)]
 Cap = Annotated[int, Meta(ge=1, le=1_000)]
@@ -84,7 +87,10 @@ class Policy(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """Offers that replace a line, in one decision."""
 
     max_per_category: Cap | None = 3
-    """Cross-sells of one category path in one decision; None is no cap."""
+    """Cross-sells of one category path among every five offers asked for, or part of five; None is no cap."""
+
+    trust_ranges: bool = False
+    """Whether a range is what the catalogue says, products that replace each other, whatever orders say of them."""
 
     max_step: Step = 1.5
     """Largest price factor of an upsell (600 may become 900)."""

@@ -8,6 +8,7 @@ what the step brings.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from functools import partial
 
 from msgspec import Struct
 
@@ -18,6 +19,7 @@ from stream.decisions.ladder import Climb, Ladder, climb
 from stream.decisions.model import Basket, Product
 from stream.decisions.owned import highest_had
 from stream.decisions.policy import Policy
+from stream.decisions.substitutes import spoken_against
 from stream.decisions.views import Shopper, Views
 from stream.suggestion import Suppressed
 
@@ -85,7 +87,7 @@ def choose_upsells(
     shopper: Shopper | None = None,
 ) -> Upsells:
     """At most one rung for each of the lines that stand in a range, and `policy.max_upsells` in all, or `at_most`.
-    None that the shopper has already.
+    None that the shopper has already, and none that orders speak against.
 
     The score is line price / rung price. Of several possible upsells that of the product looked at stands first, then
     the largest expected value where something was counted of one of the ranges, then the smallest relative step, ties
@@ -105,6 +107,9 @@ def choose_upsells(
         if ladder.once and shopper is not None and shopper.habits is not None:
             had = highest_had(shopper.habits, ladder, views.skus)
         step = climb(held, line_price, ladder, basket, prices, policy, now_ms, most, had)
+        if step.rungs and not policy.trust_ranges:  # most lines have no rung to ask orders about
+            say = partial(spoken_against, held.sku, ladder=ladder, lines=views.lines)
+            step = climb(held, line_price, ladder, basket, prices, policy, now_ms, most, had, say)
         refused.extend(step.refused)
         if step.rungs and acceptance:
             known |= counted

@@ -35,11 +35,12 @@ from stream.decisions.rhythm import Rhythm
 
 class LineView(Struct, frozen=True, gc=False):
     """What a SKU means when it is a line: its dense index, the rows that speak for it (the learned one first),
-    and its product where that stands in a range."""
+    its product where that stands in a range, and what of that range is bought beside it (`substitutes`)."""
 
     item: int
     rows: tuple[NeighbourRow, ...] = ()
     ranged: Product | None = None
+    beside: frozenset[int] = frozenset()
 
 
 def line_view(
@@ -48,10 +49,12 @@ def line_view(
     named: NeighbourRow | None,
     product: Product | None,
     sampled: tuple[NeighbourRow, ...] = (),
+    beside: frozenset[int] = frozenset(),
 ) -> LineView:
     """The view of a SKU from its parts; those it does not have are None. `sampled`: what a sample of orders says."""
     rows = (*(row for row in (learned, named) if row is not None), *sampled)
-    return LineView(item, rows, product if product is not None and product.range_id is not None else None)
+    ranged = product if product is not None and product.range_id is not None else None
+    return LineView(item, rows, ranged, beside)
 
 
 class Shopper(Struct, frozen=True, gc=False):

@@ -1,14 +1,16 @@
 """What the engine would offer: the decision core, on views made from counts in memory.
 
-The views are those a worker reads from the tables, by the same rules; a test compares the two.
+The views are those a worker reads from the tables, by the same rules, what its sample of orders says included; a test
+compares the two.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 
 import numpy as np
+import numpy.typing as npt
 from msgspec.structs import replace
 
 from stream.decisions.assortment import Assortment
@@ -20,20 +22,26 @@ from stream.decisions.habits import Habits, own_rows
 from stream.decisions.ladder import Ladder, build_ladder
 from stream.decisions.model import Basket, Product, product_of
 from stream.decisions.neighbours import NeighbourRow, neighbour_rows
+from stream.decisions.order_sample import OrderSample
 from stream.decisions.policy import Policy
 from stream.decisions.popularity import may_speak, popular_row
+from stream.decisions.sampled import said_of, sampled_rows
 from stream.decisions.scorers import FITS, Scorer
 from stream.decisions.selection import TOP
+from stream.decisions.substitutes import bought_beside
 from stream.decisions.views import LineView, Shopper, Views, line_view
 from stream.evaluation.neighbourhoods import Neighbourhoods
 from stream.evaluation.pair_counts import PairCounts
 from stream.evaluation.said import SaidLine, said_by
+from stream.evaluation.sampling import TIER, RecentOrders
 from stream.events import Line
 from stream.history.catalogue import CatalogItem
 from stream.history.events import product_event
 from stream.suggestion import Offer
+from stream.tables.ids import sku_id
 
-CHANNEL, TIER, CUSTOMER = "web", "none", "customer"
+CHANNEL, CUSTOMER = "web", "customer"
+Integers = npt.NDArray[np.int64]
 LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -48,6 +56,7 @@ class Decider:
         policy: Policy,
         catalogue: Sequence[CatalogItem],
         currency: str,
+        recent: RecentOrders | None = None,
     ) -> None:
         self._counts, self._neighbourhoods, self._policy = counts, neighbourhoods, policy
         self._currency, self._complements = currency, Complements(policy)
@@ -59,6 +68,13 @@ class Decider:
         for sku in self._skus:
             self._goods.add(products.get(sku))
         self._ladders = _ladders(list(products.values()), policy)
+        self._idents = [sku_id(sku) for sku in self._skus]
+        self._by_ident = {ident: item for item, ident in enumerate(self._idents)}
+        self._category_of = {
+            sku_id(product.sku): product.category[-1] for product in products.values() if product.category
+        }
+        self._recent = recent
+        self._sample, self._sampled_at = OrderSample(), 0
 
     def offers(
         self,
@@ -69,12 +85,13 @@ class Decider:
         *,
         measured: bool,
         most: int = TOP,
+        channel: str = CHANNEL,
     ) -> list[int]:
         """What a worker would offer beside these lines, best first, by number of the SKU.
 
         What is only in the catalogue counts as an offer, too: numbers go on behind those of the SKUs that are ordered.
         """
-        offers = self.decide(lines, scorer, habits, at_ms, measured=measured, most=most)
+        offers = self.decide(lines, scorer, habits, at_ms, measured=measured, most=most, channel=channel)
         return [self._index[offer.sku] for offer in offers]
 
     def decide(
@@ -86,12 +103,13 @@ class Decider:
         *,
         measured: bool,
         most: int = TOP,
+        channel: str = CHANNEL,
     ) -> list[Offer]:
         """The offers of the decision core; a customer with these habits asks for so many."""
         basket = Basket(
             suggestion_id="",
             basket_id="",
-            channel=CHANNEL,
+            channel=channel,
             currency=self._currency,
             lines=[Line(self._skus[line], 1, self._price(line)) for line in lines],
             tier=TIER,
@@ -99,25 +117,28 @@ class Decider:
             at_ms=at_ms,
             customer=None if habits is None else CUSTOMER,
         )
-        views = self._views(lines, scorer, habits, measured)
+        views = self._views(lines, scorer, habits, measured, channel)
         return decide_batch([basket], views, self._policy, at_ms)[0].offers
 
     def _price(self, item: int) -> int:
         product = self._goods.products[item]
         return 0 if product is None else product.price or 0
 
-    def _views(self, lines: Sequence[int], scorer: Scorer, habits: Habits | None, measured: bool) -> Views:
+    def _views(
+        self, lines: Sequence[int], scorer: Scorer, habits: Habits | None, measured: bool, channel: str
+    ) -> Views:
         products, counts = self._goods.products, self._counts
         ranged = [p for line in lines if (p := products[line]) is not None and p.range_id is not None]
         rungs = [self._index[sku] for sku in rungs_above(ranged, self._ladders)]
         heads = np.array(self._neighbourhoods.heads(), np.int64)
+        self._look_at_sample()
         popular = {}
         if len(heads) and may_speak(scorer, self._policy, measured):
-            popular[CHANNEL, TIER] = popular_row(scorer, heads, counts.orders[heads], counts.total)
+            popular[channel, TIER] = self._popular(scorer, heads, channel)
         shoppers = {}
         if habits is not None:
             own = own_rows(scorer, [habits], counts.total)[0] if scorer.own else None
-            shoppers[CUSTOMER] = Shopper(own, habits.rhythms)
+            shoppers[CUSTOMER] = Shopper(own, habits.rhythms, habits)
         return Views(
             lines=self._line_views(list(dict.fromkeys([*lines, *rungs])), scorer),
             skus=self._skus,
@@ -129,14 +150,47 @@ class Decider:
             scorer=scorer.name,
         )
 
+    def _look_at_sample(self) -> None:
+        """Draw the sample anew when the most ordered items were counted again, as the workers' fitter does."""
+        counted = self._neighbourhoods.heads_counted
+        if self._recent is not None and counted != self._sampled_at:
+            self._sample = self._recent.summary(self._idents, self._category_of)
+            self._sampled_at = counted
+
+    def _popular(self, scorer: Scorer, heads: Integers, channel: str) -> NeighbourRow:
+        """The row of what is ordered most, on this channel where the sample holds enough of its orders."""
+        counts, found = self._counts, self._sample.segment(channel, TIER)
+        if found is None:
+            return popular_row(scorer, heads, counts.orders[heads], counts.total)
+        name, segment = found
+        items = np.array([self._by_ident[ident] for ident, _ in segment.heads], np.int64)
+        held = np.array([count for _, count in segment.heads], np.int64)
+        return popular_row(scorer, items, held, segment.orders, name, of_total=counts.total)
+
+    def _sampled(
+        self, lines: Sequence[int], learned: Mapping[int, NeighbourRow], scorer: Scorer
+    ) -> dict[int, tuple[NeighbourRow, ...]]:
+        """What the sample says of lines that few or no orders speak for."""
+        goods, least = self._goods.products, self._policy.min_together
+        said = [
+            one
+            for line in (lines if scorer.claims_association else ())
+            for one in said_of(self._sample, line, self._idents[line], learned.get(line), goods[line], least)
+        ]
+        return sampled_rows(
+            said, np.array([self._by_ident[i] for one in said for i, _ in one.heads], np.int64)
+        )
+
     def _line_views(self, lines: Sequence[int], scorer: Scorer) -> dict[str, LineView]:
         ordered = [line for line in lines if line < self._ordered]
         learned = dict(zip(ordered, self._learned(ordered, scorer), strict=True))
+        sampled = self._sampled(lines, learned, scorer)
         views = {}
         for line in lines:
             sku, product = self._skus[line], self._goods.products[line]
-            named = self._complements.row(sku, product, self._index, self._boost)
-            views[sku] = line_view(line, learned.get(line), named, product)
+            named, row = self._complements.row(sku, product, self._index, self._boost), learned.get(line)
+            beside = bought_beside(line, row, self._goods, self._counts.orders, self._counts.total)
+            views[sku] = line_view(line, row, named, product, sampled.get(line, ()), beside)
         return views
 
     def _boost(self, item: int) -> float:

@@ -23,6 +23,8 @@ class Neighbourhoods:
         self._fitted_at: dict[int, int] = {}
         self._heads: list[int] = []
         self._heads_at = self._fits_since = 0
+        self.heads_counted = 0
+        """How often the most ordered items were counted."""
 
     def said(self, lines: Sequence[int]) -> list[SaidLine]:
         """What each of these lines says, after those that need it were fitted."""
@@ -46,6 +48,7 @@ class Neighbourhoods:
         if is_stale(self._heads_at, self._counts.total) or self._fits_since >= HEADS_EVERY_FITS:
             self._heads = self._counts.heads(HEADS_KEPT).tolist()
             self._heads_at, self._fits_since = self._counts.total, 0
+            self.heads_counted += 1
         return self._heads
 
     def _fit(self, group: Sequence[Sequence[int]]) -> None:

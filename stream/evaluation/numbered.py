@@ -20,6 +20,7 @@ class NumberedOrder(NamedTuple):
     customer: int
     items: tuple[int, ...]
     at_ms: int
+    channel: str
 
 
 class NumberedHistory(NamedTuple):
@@ -50,7 +51,8 @@ def numbered(orders: Iterable[Order]) -> NumberedHistory:
         customer = NOBODY
         if order.customer_id is not None:
             customer = customers.setdefault(order.customer_id, len(customers))
-        read.append((order.at, NumberedOrder(order.order_id, customer, items, occurred_ms(order.at))))
+        made = NumberedOrder(order.order_id, customer, items, occurred_ms(order.at), order.channel)
+        read.append((order.at, made))
     names = sorted(skus)
     number_of = {skus[name]: number for number, name in enumerate(names)}
     read.sort(key=lambda entry: entry[0])

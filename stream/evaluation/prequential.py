@@ -22,6 +22,7 @@ from stream.evaluation.figures import HEADS, Figures
 from stream.evaluation.numbered import NOBODY, NumberedHistory, NumberedOrder
 from stream.evaluation.pair_counts import PairCounts
 from stream.evaluation.ranking import NONE, Ranker
+from stream.evaluation.sampling import RecentOrders
 from stream.history.catalogue import CatalogItem
 from stream.history.datasets import DEFAULT_CURRENCY
 from stream.services.partition_tally import ONE_IN
@@ -41,10 +42,9 @@ class Question(NamedTuple):
 class Prequential:
     """Feeds a history to the counts and the grid, and gathers figures from the point where teaching ends.
 
-    What is served is what the decision core decides, by the scorer that was selected when the order came; what the
-    catalogue changes about it (an upsell takes a line's place, of a range one is offered, of a category three) is told
-    apart, since an order that is asked about says nothing of higher rungs. Which orders
-    the selection is made from, and when, are the rules of workers; how many a second is not limited here.
+    What is served is what the decision core decides, by the scorer that was selected when the order came and under the
+    rules of the catalogue: an upsell takes a line's place, and what replaces a line is not added. Which orders the
+    selection is made from, and when, are the rules of workers; how many a second is not limited here.
     """
 
     def __init__(
@@ -60,14 +60,11 @@ class Prequential:
         self.ranker = Ranker(self.counts, grid, policy)
         self.selection = Selection(len(grid), grid.index(SERVED) if SERVED in grid else 0)
         self.figures = {scorer.name: Figures(len(history.skus)) for scorer in grid}
-        made = (self.counts, self.ranker.neighbourhoods, history.skus, policy)
-        self.served = Figures(len(history.skus))
-        self.offered = Figures(len(history.skus)) if catalogue else None
-        """As `served`, under the rules of the catalogue: its ladders, ranges and categories."""
-        self._deciders = [(self.served, Decider(*made, (), currency))]
-        if self.offered is not None:
-            self._deciders.append((self.offered, Decider(*made, catalogue, currency)))
         self._diaries: dict[int, tuple[list[int], list[int]]] = {}
+        self._recent = RecentOrders(self._diaries)
+        self.served = Figures(len(history.skus))
+        made = (self.counts, self.ranker.neighbourhoods, history.skus, policy)
+        self._decider = Decider(*made, catalogue, currency, self._recent)
 
     def run(self, on_question: Callable[[Question], None], on_progress: Callable[[int], None]) -> None:
         """Ask and count every order. `on_question` sees what was asked after teaching ended."""
@@ -106,13 +103,14 @@ class Prequential:
         for which, scorer in enumerate(self._grid):
             self.figures[scorer.name].add(int(ranks[which]), first[which], question.heads)
         scorer = self._grid[self.selection.serving]
-        for figures, decider in self._deciders:
-            offers = decider.offers(
-                question.lines, scorer, habits, order.at_ms, measured=self.selection.chosen
-            )
-            rank = offers.index(question.hidden) if question.hidden in offers else MISSED
-            known = [item if item < len(self._history.skus) else NONE for item in offers]
-            figures.add(rank, np.array(known, np.int64), question.heads)
+        offers = self._decider.offers(
+            *(question.lines, scorer, habits, order.at_ms),
+            measured=self.selection.chosen,
+            channel=order.channel,
+        )
+        rank = offers.index(question.hidden) if question.hidden in offers else MISSED
+        known = [item if item < len(self._history.skus) else NONE for item in offers]
+        self.served.add(rank, np.array(known, np.int64), question.heads)
         if is_sampled(order.order_id, ONE_IN):
             self.selection.add(ranks)
         on_question(question)
@@ -124,6 +122,7 @@ class Prequential:
 
     def _count(self, order: NumberedOrder) -> None:
         self.counts.add(order.items)
+        self._recent.add(order)
         if order.customer != NOBODY:
             items, panes = self._diaries.setdefault(order.customer, ([], []))
             items += order.items

@@ -21,10 +21,8 @@ from stream.history.catalogue import CatalogItem
 from stream.history.datasets import DEFAULT_CURRENCY
 
 ENGINE = "basketstream"
-"""The row of what the engine itself would have offered: decided by the scorer selected when each order came."""
-
-OFFERED = "basketstream, with catalogue"
-"""The row of the same under the catalogue's rules: an upsell first, of a range one product, of a category three."""
+"""The row of what the engine itself would have offered: decided by the scorer selected when each order came, and under
+the rules of the catalogue where there is one."""
 
 FEWEST_ORDERS = 50
 """Orders below which figures would mean nothing."""
@@ -90,7 +88,6 @@ def evaluate(
         evaluated=len(engine.served.hits),
         figures={
             ENGINE: engine.served,
-            **({} if engine.offered is None else {OFFERED: engine.offered}),
             **engine.figures,
             **{name: comparison.figures for name, comparison in compared.items()},
         },

@@ -3,21 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from functools import partial
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Final, NamedTuple
 
 import numpy as np
 
-from stream.decisions.bought_later import heads_of, later_row
-from stream.decisions.category_pairs import category_row
 from stream.decisions.habits import Floats, Habits, habits_of, own_rows
 from stream.decisions.model import Basket
 from stream.decisions.neighbours import NeighbourRow
-from stream.decisions.order_sample import OrderSample, goes_with
+from stream.decisions.order_sample import OrderSample
 from stream.decisions.policy import Policy
 from stream.decisions.popularity import may_speak, popular_row
+from stream.decisions.sampled import Said, said_of, sampled_rows
 from stream.decisions.scorers import Scorer
 from stream.decisions.views import Shopper
 from stream.tables.diary import purchases
@@ -31,9 +28,6 @@ MOST_DIARIES: Final = 20_000
 MOST_HEADS: Final = 70
 """Most ordered SKUs that popularity may offer."""
 
-FEW_PARTNERS: Final = 10
-"""Where orders speak for so many products beside a line, what customers came back for stood behind them all."""
-
 
 class SegmentHeads(NamedTuple):
     """A segment's name and sampled orders, its most ordered items, and how many of its orders held each."""
@@ -42,14 +36,6 @@ class SegmentHeads(NamedTuple):
     orders: int
     items: Items
     counts: Items
-
-
-class _Said(NamedTuple):
-    """What the sample says of a line: how its row is made of the items it names, and their counts."""
-
-    line: int
-    row: Callable[[Items, Items], NeighbourRow]
-    heads: Sequence[tuple[bytes, int]]
 
 
 class Heads(NamedTuple):
@@ -152,30 +138,14 @@ class PersonalReader:
 
         Where few do, what customers came back for; where none does, what goes with the line's category, too.
         """
-        said: list[_Said] = []
+        said: list[Said] = []
         for line in lines if scorer.claims_association else ():
-            learned = cache.learned.get(line)
-            partners = 0 if learned is None else len(learned.keys) >> 2
-            if partners < FEW_PARTNERS:
-                customers, back = heads_of(self.sample.later, cache.idents[line], policy.min_together)
-                if back:
-                    said.append(_Said(line, partial(later_row, line, customers), back))
-            product = cache.assortment.products[line]
-            if not partners and product is not None and product.category:
-                found = goes_with(self.sample, product.category[-1], policy.min_together)
-                for other, together, orders, heads in found:
-                    said.append(_Said(line, partial(category_row, line, other, together, orders), heads))
+            product, learned = cache.assortment.products[line], cache.learned.get(line)
+            said += said_of(self.sample, line, cache.idents[line], learned, product, policy.min_together)
         items = await number([sku for one in said for sku, _ in one.heads])
-        rows: defaultdict[int, list[NeighbourRow]] = defaultdict(list)
-        start = 0
-        for one in said:
-            named = items[start : start + len(one.heads)]
-            start += len(one.heads)
-            counts = np.array([count for _, count in one.heads], np.int64)
-            rows[one.line].append(one.row(named[named >= 0], counts[named >= 0]))
         for line in lines:
             cache.sampled.pop(line, None)
-        cache.sampled.update((line, tuple(of_line)) for line, of_line in rows.items())
+        cache.sampled.update(sampled_rows(said, items))
         return items[items >= 0]
 
     def shoppers(

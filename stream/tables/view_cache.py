@@ -17,6 +17,7 @@ from stream.decisions.habits import Habits
 from stream.decisions.ladder import Ladder
 from stream.decisions.model import Product
 from stream.decisions.neighbours import NeighbourRow
+from stream.decisions.substitutes import bought_beside
 from stream.decisions.views import LineView, line_view
 from stream.tables.ids import sku_id, tag_of
 
@@ -194,12 +195,14 @@ class ViewCache:
     def look_again(self, items: Iterable[int]) -> None:
         """Put together again what these items mean as lines, after a part of it changed."""
         for item in items:
+            row = self.learned.get(item)
             self.lines[self.skus[item]] = line_view(
                 item,
-                self.learned.get(item),
+                row,
                 self.named.get(item),
                 self.assortment.products[item],
                 self.sampled.get(item, ()),
+                bought_beside(item, row, self.assortment, self.order_counts, self.total_orders),
             )
 
     def _new(self, sku: str, ident: bytes) -> int:

@@ -13,6 +13,7 @@ from stream.decisions.ladder import build_ladder
 from stream.decisions.model import Basket, BasketLine, Decision, Product
 from stream.decisions.neighbours import neighbour_rows
 from stream.decisions.policy import Policy
+from stream.decisions.substitutes import bought_beside
 from stream.decisions.views import Views, line_view
 
 NOW_MS = 1_767_225_600_000
@@ -93,6 +94,7 @@ def views(
     for sku in skus:
         assortment.add(known.get(sku))
     learned = {row.item: row for row in rows}
+    counted = np.array([held.get(sku, 100) for sku in skus], np.int64)
     named, factors = Complements(policy), boosts.tolist()
     return Views(
         lines={
@@ -101,6 +103,7 @@ def views(
                 learned.get(item),
                 named.row(sku, known.get(sku), index, factors.__getitem__),
                 known.get(sku),
+                beside=bought_beside(item, learned.get(item), assortment, counted, total),
             )
             for sku, item in index.items()
         },

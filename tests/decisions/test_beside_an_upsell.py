@@ -27,6 +27,7 @@ def test_beside_an_upsell_stand_the_cross_sells_of_the_rung_offered() -> None:
             ("phone-b", "charger"): 20,
             ("phone-a", "phone-b"): 5,
         },
+        total=3_000,
     )
 
     decision = decide(basket_of(("phone-a", 50000)), known)
@@ -75,6 +76,15 @@ def test_an_offered_rung_that_is_well_known_silences_the_old_lines_partners() ->
 
     assert offered(decision) == ["b", "v"]
     assert codes(decision) == dict.fromkeys(("x", "y", "z"), SUPERSEDED_BY_UPSELL)
+
+
+def test_a_rung_that_was_always_ordered_alone_is_lent_the_old_lines_co_purchases() -> None:
+    known = views(
+        [product("a", 1000, range_id="r", rung=1), product("b", 1100, range_id="r", rung=2)],
+        {("a", "x"): 60, ("b", "y"): 2},
+    )
+
+    assert offered(decide(basket_of(("a", 1000)), known)) == ["b", "x"]
 
 
 @pytest.mark.parametrize("orders", [None, 29])

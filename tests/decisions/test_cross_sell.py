@@ -20,18 +20,18 @@ def test_a_cross_sell_adds_a_line_and_is_no_substitute() -> None:
             product("other laptop", 80000, range_id="laptops", rung=1),
             product("mouse", 2000),
         ],
-        {("laptop", "mouse"): 40, ("laptop", "other laptop"): 50},
+        {("laptop", "mouse"): 40, ("bag", "other laptop"): 50},
     )
 
-    decision = decide(basket_of(("laptop", 90000)), known)
+    decision = decide(basket_of(("laptop", 90000), "bag"), known)
 
     assert [(offer.kind, offer.sku, offer.replaces_sku) for offer in decision.offers] == [
         ("cross_sell", "mouse", None)
     ]
-    assert "other laptop" in codes(decision)
+    assert codes(decision) == {"other laptop": SAME_RANGE}
 
 
-def test_two_rungs_of_one_range_are_not_both_added() -> None:
+def test_which_rung_to_add_is_the_shoppers_choice_where_no_line_is_of_their_range() -> None:
     known = views(
         [product("m", range_id="bags", rung=1), product("l", range_id="bags", rung=2), product("x")],
         {("x", "m"): 40, ("x", "l"): 30},
@@ -39,7 +39,7 @@ def test_two_rungs_of_one_range_are_not_both_added() -> None:
 
     decision = decide(basket_of("x"), known)
 
-    assert (offered(decision), codes(decision)) == (["m"], {"l": SAME_RANGE})
+    assert (offered(decision), codes(decision)) == (["m", "l"], {})
 
 
 @pytest.mark.scenario("S09")
@@ -139,6 +139,18 @@ def test_of_one_category_no_more_than_the_cap() -> None:
 
     assert (offered(capped), codes(capped)) == (["t1", "t2", "u", "v"], {"t3": "CATEGORY_CAP"})
     assert offered(free) == ["t1", "t2", "t3", "u", "v"]
+
+
+@pytest.mark.parametrize(("wanted", "of_one"), [(1, 1), (5, 2), (6, 4), (10, 4), (11, 6)])
+def test_the_cap_of_a_category_is_of_every_five_offers_asked_for(wanted: int, of_one: int) -> None:
+    teas = [product(f"t{n}", category=("drinks", "tea")) for n in range(9)]
+    known = views(
+        [*teas, *map(product, "uvwxyz")], {("a", p.sku): 60 for p in teas} | {("a", s): 9 for s in "uvwxyz"}
+    )
+
+    asked = decide(basket_of("a", max_offers=wanted), known, Policy(max_per_category=2))
+
+    assert sum(sku.startswith("t") for sku in offered(asked)) == of_one
 
 
 def test_equal_scores_are_settled_by_count_then_margin_then_sku() -> None:

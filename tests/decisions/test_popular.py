@@ -56,6 +56,7 @@ def test_an_association_gives_the_reason_before_popularity_does_unless_it_speaks
         "tea": "POPULAR",
         "milk": "CO_PURCHASE",
         "coffee": "CO_PURCHASE",
+        "cream": "POPULAR",
     }
     assert reasons(decide(basket("other"), known))["tea"] == "POPULAR"
 

@@ -2,23 +2,29 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Sequence
 from decimal import Decimal
 from random import Random
 
 import msgspec
 import pytest
 
+from stream.codec import encode
 from stream.decisions.decide import decide_batch
 from stream.decisions.habits import habits_of
 from stream.decisions.model import Basket
 from stream.decisions.policy import Policy
-from stream.decisions.scorers import GRID, Scorer
+from stream.decisions.scorers import FILL, GRID, Scorer
 from stream.decisions.window import DAY_MS
 from stream.evaluation.deciding import Decider
 from stream.evaluation.neighbourhoods import Neighbourhoods
+from stream.evaluation.numbered import NOBODY, NumberedOrder
 from stream.evaluation.pair_counts import PairCounts
+from stream.evaluation.sampling import RecentOrders
 from stream.events import Line
 from stream.history.catalogue import CatalogItem
+from stream.history.events import product_event
 from stream.settings import load_settings
 from stream.tables.ids import sku_id
 from stream.tables.memory_store import MemoryStore
@@ -28,10 +34,12 @@ from tests.contract.orders import START, TOPIC, order
 from tests.contract.test_fitted import fit_everything
 
 POLICY = Policy()
-SKUS = [f"{i:02d}" for i in range(60)]
+SKUS = [f"{i:02d}" for i in range(62)]
+PRINTER, INK = 60, 61
+"""Bought by themselves."""
 AT_MS = int(START.timestamp() * 1_000)
-MINE = [3, 17, 20, 41]
-"""What the customer who is asked for bought in one order."""
+ME, MINE = 0, [3, 17, 20, 41]
+"""The customer who is asked for, and what they bought in one order."""
 
 
 def bought(dice: Random) -> list[int]:
@@ -42,46 +50,110 @@ def bought(dice: Random) -> list[int]:
     )
 
 
-@pytest.mark.parametrize("scorer", GRID, ids=lambda scorer: scorer.name)
-async def test_a_decision_from_counts_is_that_of_a_worker(scorer: Scorer) -> None:
-    dice = Random(6)
-    orders = [bought(dice) for _ in range(300)] + [MINE]
-    tables, counts = Tables(MemoryStore(), load_settings({}, tags=4)), PairCounts(SKUS)
-    owner = await tables.fences.take(TOPIC, 0)
-    placed = [
-        (at, order(str(at), [SKUS[item] for item in items], customer="me" if items is MINE else None))
-        for at, items in enumerate(orders)
+def history_of(dice: Random) -> list[NumberedOrder]:
+    """Three hundred orders, seven in ten on the web, and customers who come back for ink some days after a printer."""
+    bare = [(NOBODY, bought(dice), 0) for _ in range(300)] + [(ME, MINE, 0)]
+    bare += [(customer, [item], day) for customer in range(1, 6) for item, day in ((PRINTER, 0), (INK, 4))]
+    return [
+        NumberedOrder(str(at), customer, tuple(items), AT_MS + day * DAY_MS, "web" if at % 10 < 7 else "pos")
+        for at, (customer, items, day) in enumerate(bare)
     ]
+
+
+async def sell(tables: Tables, orders: Sequence[NumberedOrder], catalogue: Sequence[CatalogItem]) -> None:
+    """The same orders and products, in the tables."""
+    owner = await tables.fences.take(TOPIC, 0)
     await tables.dictionary.remember(set(SKUS))
-    await tables.orders.place(owner, placed)
-    for items in orders:
-        counts.add(items)
-    await fit_everything(tables, {sku_id(SKUS[item]) for items in orders for item in items})
+    for at, item in enumerate(catalogue):
+        event = product_event(item, "EUR", START)
+        await tables.catalogue.put(0, [(at, item.sku, event, encode(event))])
+    placed = [
+        msgspec.structs.replace(
+            order(
+                each.order_id,
+                [SKUS[item] for item in each.items],
+                day=(each.at_ms - AT_MS) / DAY_MS,
+                customer=None if each.customer == NOBODY else str(each.customer),
+            ),
+            channel=each.channel,
+        )
+        for each in orders
+    ]
+    await tables.orders.place(owner, list(enumerate(placed)))
+    await fit_everything(tables, {sku_id(sku) for sku in SKUS})
+
+
+def recent(orders: Sequence[NumberedOrder]) -> RecentOrders:
+    """The same orders as an evaluation remembers them."""
+    diaries: dict[int, tuple[list[int], list[int]]] = {}
+    newest = RecentOrders(diaries)
+    for each in orders:
+        newest.add(each)
+        items, panes = diaries.setdefault(each.customer, ([], []))
+        items += each.items
+        panes += [each.at_ms // DAY_MS] * len(each.items)
+    return newest
+
+
+SHOP = [
+    CatalogItem(
+        sku=sku,
+        title=f"Product {sku}",
+        category=("shop", f"shelf {min(item, 59) // 3}"),
+        price=Decimal(10 + item % 4),
+        range_id=f"range {item // 4}" if 30 <= item < PRINTER else None,
+        rung=item % 4 if 30 <= item < PRINTER else None,
+    )
+    for item, sku in enumerate(SKUS)
+]
+
+
+@pytest.mark.parametrize("catalogue", [(), SHOP], ids=["alone", "catalogue"])
+@pytest.mark.parametrize("scorer", GRID, ids=lambda scorer: scorer.name)
+async def test_a_decision_from_counts_is_that_of_a_worker(
+    scorer: Scorer, catalogue: Sequence[CatalogItem]
+) -> None:
+    dice = Random(6)
+    orders = history_of(dice)
+    tables, counts = Tables(MemoryStore(), load_settings({}, tags=4)), PairCounts(SKUS)
+    await sell(tables, orders, catalogue)
+    for each in orders:
+        counts.add(each.items)
     await tables.scorers.serve(scorer.name)
     reader = ViewReader(tables, POLICY, max_age_s=0.0)
     habits = habits_of(MINE, [AT_MS // DAY_MS] * len(MINE), DAY_MS)
-    decider = Decider(counts, Neighbourhoods(counts), SKUS, POLICY, (), "EUR")
+    decider = Decider(counts, Neighbourhoods(counts), SKUS, POLICY, catalogue, "EUR", recent(orders))
 
-    offered = 0
-    for turn in range(12):
-        lines = bought(dice)
+    told: Counter[str] = Counter()
+    for turn in range(18):
+        lines, channel = [PRINTER] if turn > 15 else bought(dice), "pos" if turn % 3 else "web"
         basket = Basket(
             suggestion_id="",
             basket_id="",
-            channel="web",
+            channel=channel,
             currency="EUR",
-            lines=[Line(SKUS[line], 1, 0) for line in lines],
+            lines=[
+                Line(SKUS[line], 1, 100 * int(SHOP[line].price or 0) if catalogue else 0) for line in lines
+            ],
             max_offers=10,
             at_ms=AT_MS,
-            customer="me" if turn % 2 else None,
+            customer=str(ME) if turn % 2 else None,
         )
         views = await reader.read([basket], float(turn))
         [by_worker] = decide_batch([basket], views, POLICY, AT_MS)
-        mine = decider.decide(lines, scorer, habits if turn % 2 else None, AT_MS, measured=True)
+        whose = habits if turn % 2 else None
+        mine = decider.decide(lines, scorer, whose, AT_MS, measured=True, channel=channel)
         assert mine == by_worker.offers
-        offered += len(mine)
+        told.update(offer.reason.code for offer in mine)
+        told.update(str(offer.reason.evidence.get("segment")) for offer in mine)
 
-    assert offered > 12
+    assert told.total() > 36
+    if scorer.popular > FILL:
+        assert told["channel web"]
+        assert told["all customers"]
+    else:
+        assert told["BOUGHT_LATER"]
+        assert bool(told["CATEGORY_PAIR"]) is bool(told["NEXT_RUNG"]) is bool(catalogue)
 
 
 def test_with_a_catalogue_its_rules_decide_too() -> None:

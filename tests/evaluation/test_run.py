@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from decimal import Decimal
 from random import Random
 
 import numpy as np
@@ -19,6 +20,7 @@ from stream.evaluation.figures import Figures
 from stream.evaluation.prequential import Prequential, Question
 from stream.evaluation.report import as_json
 from stream.evaluation.run import ENGINE, Evaluation, evaluate
+from stream.history.catalogue import CatalogItem
 from tests.evaluation.histories import history, order, paired, shuffled
 
 
@@ -152,3 +154,17 @@ def test_figures_are_means_over_the_orders() -> None:
     assert figures.report(known=8) == {
         "hr@5": 0.4, "hr@10": 0.6, "mrr@10": round((1 + 1 / 5 + 1 / 10) / 5, 4), "coverage": 0.25, "heads": 0.5,
     }  # fmt: skip
+
+
+def test_with_a_catalogue_one_row_is_served_and_it_is_decided_under_the_catalogues_rules() -> None:
+    orders = paired(Random(1), 500)
+    capped = [
+        CatalogItem(sku=f"staple{i}", title="", price=Decimal(1), category=("staples",)) for i in range(12)
+    ]
+
+    free, bound = (evaluate(history(orders), catalogue=catalogue) for catalogue in ((), capped))
+
+    rows = [name for name in bound.figures if name.startswith(ENGINE)]
+    assert (rows, as_json(bound)["served"]) == ([ENGINE], ENGINE)
+    assert bound.scores[ENGINE]["hr@10"] != free.scores[ENGINE]["hr@10"]
+    assert bound.scores["precision-20"] == free.scores["precision-20"]

@@ -65,7 +65,8 @@ SECTOR = Sector(
     ],
     orders=[
         *bought(40, "laptop-600", "case", "mouse", "antivirus"),
-        *bought(35, "laptop-600", "laptop-2000"),
+        *bought(5, "laptop-600", "laptop-2000"),  # as many as chance would have
+        *bought(35, "laptop-2000"),
         *bought(40, "laptop-900", "case", "mouse", "antivirus"),
         *bought(30, "camera", "memory-card"),
         *bought(20, "camera", "tripod"),
