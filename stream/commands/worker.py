@@ -20,6 +20,7 @@ from stream.embedded.choice import chosen_broker, chosen_redis, starts_something
 from stream.embedded.process import leashed
 from stream.errors import StreamError
 from stream.kafka_address import shown
+from stream.ops.memory import work_in_batches
 from stream.settings import PREFIX, load_settings
 from stream.topics import create_topics
 from stream.worker import run_worker
@@ -44,18 +45,12 @@ def worker(
         raise typer.Exit(asyncio.run(_worker_and_services(*chosen, partitions)))
     settings = load_settings(broker=chosen[0], redis_url=chosen[1])
     _log_to_stderr(settings.log_level)
-    _collect_seldom()
+    work_in_batches()
     app = create_app(settings)
     code = run_worker(app, loglevel=settings.log_level, on_ready=gc.freeze)
     if app.start_failure is not None:
         raise app.start_failure
     raise typer.Exit(code)
-
-
-def _collect_seldom() -> None:
-    """A batch makes tens of thousands of short-lived objects, hardly one of them in a cycle: at the default
-    thresholds the collector takes a tenth of the worker's time to find nothing."""
-    gc.set_threshold(100_000, 50, 50)
 
 
 def _log_to_stderr(level: str) -> None:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 
+import numpy as np
 from msgspec import Struct
 
 from stream.decisions.acceptance import NO_ACCEPTANCE
 from stream.decisions.attribution import CROSS_SELL
 from stream.decisions.bundles import bundle_up
 from stream.decisions.buy_again import NOTHING_DUE, Again, again_offer, choose_again
-from stream.decisions.candidates import Considered, superseded
+from stream.decisions.candidates import Considered
 from stream.decisions.codes import (
     ALREADY_OWNED,
     BELOW_CONFIDENCE,
@@ -20,14 +21,17 @@ from stream.decisions.codes import (
     NO_OFFERS_ASKED,
     SAME_RANGE,
 )
+from stream.decisions.columns import NONE
 from stream.decisions.eligibility import refusal
 from stream.decisions.explain import why_upsell
+from stream.decisions.labels import Label
 from stream.decisions.model import Basket, Decision
 from stream.decisions.neighbours import Refused
 from stream.decisions.owned import has_already
 from stream.decisions.policy import OFFERS_CAPPED, Policy
-from stream.decisions.scoring import Ranked
+from stream.decisions.scoring import Ranked, Ranking
 from stream.decisions.substitutes import replaces
+from stream.decisions.superseded import superseded
 from stream.decisions.threshold import LOOK_FURTHER, gap_to_threshold, lifted, name_lift
 from stream.decisions.upsell import NO_UPSELLS, Upsell
 from stream.decisions.views import Views
@@ -50,8 +54,11 @@ class Draft(Struct, frozen=True, gc=False):
     """An upsell takes a place that is worth more to another offer: to be considered again with `fewer_upsells`."""
 
 
-def arrange(considered: Considered, ranked: Iterable[Ranked], views: Views) -> Draft:
-    """Upsells first, then pinned products, what is due again, and cross-sells in the order of their scores."""
+def arrange(considered: Considered, at: int, ranking: Ranking, views: Views) -> Draft:
+    """Upsells first, then pinned products, what is due again, and cross-sells in the order of their scores.
+
+    `at` is the basket's position in the ranking.
+    """
     policy = considered.policy
     wanted = policy.wanted(considered.basket.max_offers)
     if wanted <= 0:
@@ -62,7 +69,7 @@ def arrange(considered: Considered, ranked: Iterable[Ranked], views: Views) -> D
         refused += considered.upsells.refused[: policy.max_suppressed // 2]
         upsells += [_upsell_offer(up, considered.basket, policy) for up in considered.upsells.chosen]
     if upsells:
-        refused += superseded(considered, views)
+        refused += superseded(considered, ranking.candidates(at), views)
     room, again = wanted - len(upsells), NOTHING_DUE
     if considered.shopper is not None and room > 0:
         again = choose_again(considered, {offer.sku for offer in upsells}, room, views)
@@ -75,7 +82,7 @@ def arrange(considered: Considered, ranked: Iterable[Ranked], views: Views) -> D
     if room > 0 or weighing:
         gap = gap_to_threshold(considered) if policy.thresholds and room > 0 else 0
         further = LOOK_FURTHER if gap or policy.value_weight else weighing
-        _pick(draft, room + further, wanted, ranked, views)
+        _pick(draft, room + further, wanted, ranking.walk(at), views)
         picked = draft.picked
         if policy.value_weight:
             picked[:] = by_value(picked, policy.value_weight, Worth(considered, picked, views))
@@ -113,21 +120,22 @@ def _pick(draft: Draft, most: int, wanted: int, ranked: Iterable[Ranked], views:
     )
     plain = () if limited else goods.plain_in(basket.currency)
     cap = most if policy.max_per_category is None else policy.max_per_category * -(-wanted // OFFERS_CAPPED)
-    facts, floor, again = goods.facts, policy.min_score, draft.again.items
-    ranges = [facts[item].of_range for item in cart] if considered.ranged else []
+    kinds, floor, again = goods.kinds, policy.min_score, draft.again.items
+    range_of = goods.range_of
+    ranges = [range_of[item] for item in cart if range_of[item]] if considered.ranged else []
     shelves: list[int] = []
     due_ranges: list[int] = []
     upsold = {offer.sku for offer in draft.upsells} if draft.upsells else ()
     said_already = bool(upsold or again)
     habits = None if considered.shopper is None else considered.shopper.habits
     for rhythm in draft.again.chosen:
-        _, shelf, of_range = facts[rhythm.item]
-        shelves.append(shelf)
-        due_ranges.append(of_range)
+        shelves.append(kinds[goods.kind_of[rhythm.item]].shelf)
+        if range_of[rhythm.item]:
+            due_ranges.append(range_of[rhythm.item])
     code: str | None
     for candidate in ranked:
-        item, _, score = candidate
-        sale, shelf, of_range = facts[item]
+        item, _, score, kind = candidate
+        sale, shelf = kinds[kind]
         if item in cart:
             code = IN_CART
         elif said_already and (item in again or views.skus[item] in upsold):
@@ -141,15 +149,15 @@ def _pick(draft: Draft, most: int, wanted: int, ranked: Iterable[Ranked], views:
         if code is None and habits is not None and has_already(habits, item, goods.products[item], policy):
             code = ALREADY_OWNED
         if code is None:
-            if of_range and (
-                of_range in due_ranges or (of_range in ranges and replaces(item, cart, views, policy))
+            if (ranges and range_of[item] in ranges and replaces(item, cart, views, policy)) or (
+                due_ranges and range_of[item] in due_ranges
             ):
                 code = SAME_RANGE
             elif shelf and len(shelves) >= cap and shelves.count(shelf) >= cap:
                 code = CATEGORY_CAP
         if code is None:
             picked.append(candidate)
-            if of_range and of_range in ranges:
+            if ranges and range_of[item] in ranges:
                 _forgive(views.skus[item], refused)
             if len(picked) == most:
                 break
@@ -165,18 +173,28 @@ def _forgive(sku: str, refused: list[Suppressed]) -> None:
     refused[:] = [entry for entry in refused if entry.sku != sku]
 
 
-def finish(draft: Draft, reasons: Iterator[Reason], views: Views) -> Decision:
-    """The decision of a draft, its cross-sells taking the next reasons in order."""
-    offers, skus, goods = draft.upsells, views.skus, views.assortment
-    basket, cards = draft.considered.basket, goods.cards
-    suggestion, tokens = basket.suggestion_id, goods.added_tokens(basket.tier)
+Said = tuple[Label, int, Reason]
+"""What is said of a cross-sell: its product's label and price (`NONE`: unknown), and why it is offered."""
+
+
+def what_is_said(items: Sequence[int], reasons: Iterable[Reason], views: Views) -> Iterator[Said]:
+    """What is said of picks: their labels and prices, read for all at once, and their reasons."""
+    places = np.array(items, np.int64)
+    goods = views.assortment
+    return zip(goods.labels.read(places), goods.price_of.take(places).tolist(), reasons, strict=True)
+
+
+def finish(draft: Draft, said: Iterator[Said], views: Views) -> Decision:
+    """The decision of a draft, its cross-sells taking what is said next, in order."""
+    offers, goods = draft.upsells, views.assortment
+    basket = draft.considered.basket
+    suggestion, tokens, scopes = basket.suggestion_id, goods.added_tokens(basket.tier), goods.scopes
     worth = None
     if views.acceptance is not NO_ACCEPTANCE and views.acceptance.counted(CROSS_SELL).trials:
         worth = Worth(draft.considered, draft.picked, views)
-    for candidate, reason in zip(draft.picked, reasons, strict=False):
-        item, _, score = candidate
-        tail, sku, title, price, shelf, _ = cards[item] or goods.card(item, skus[item])
-        ident, token = suggestion + tail, tokens[shelf]
+    for candidate, ((tail, sku, title), asked, reason) in zip(draft.picked, said, strict=False):
+        score, price = candidate[2], None if asked == NONE else asked
+        ident, token = suggestion + tail, tokens[scopes[candidate[3]]]
         offers.append(
             Offer(ident, "cross_sell", sku, score, reason, title, price, None, None, [], token)
             if worth is None
@@ -185,7 +203,7 @@ def finish(draft: Draft, reasons: Iterator[Reason], views: Views) -> Decision:
                 _rounded(worth.expected(candidate)),
             )
         )
-    if draft.considered.policy.bundles:
+    if draft.considered.policy.bundles and draft.considered.others:
         bundle_up(draft.considered, offers, [goods.products[item] for item, *_ in draft.picked])
     if draft.again.chosen:
         offers = _with_due(draft, offers, views)
@@ -226,7 +244,7 @@ def _upsell_offer(up: Upsell, basket: Basket, policy: Policy) -> Offer:
 def _silence(considered: Considered, known: set[str], views: Views) -> list[Suppressed]:
     """Why there is no offer: the best candidates under the floors, else the lines nothing is known about."""
     best: dict[str, Refused] = {}
-    for row in considered.rows:
+    for row in considered.rows(views.lines):
         for entry in row.refused:
             sku = views.skus[entry.item]
             if entry.item in considered.cart or sku in known:

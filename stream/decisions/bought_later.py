@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 from msgspec import Struct
 
-from stream.decisions.neighbours import LATER, NeighbourRow
+from stream.decisions.neighbours import LATER, NeighbourRow, packed
 from stream.decisions.scorers import FILL, whole
 
 Integers = npt.NDArray[np.int64]
@@ -107,5 +107,5 @@ def later_row(line: int, customers: int, items: Integers, counts: Integers) -> N
     Weights are next to nothing, as those of category pairs are, and larger than theirs: `FILL` times 2 + (share of
     those customers).
     """
-    values = np.column_stack((whole(FILL * (2.0 + counts / customers)), counts)).tobytes()
-    return NeighbourRow(line, items.astype(np.int32).tobytes(), values, orders=customers, source=LATER)
+    elements = packed(items, whole(FILL * (2.0 + counts / customers)), counts)
+    return NeighbourRow(line, elements, orders=customers, source=LATER)

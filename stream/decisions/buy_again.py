@@ -42,7 +42,7 @@ def choose_again(considered: Considered, upsold: Container[str], room: int, view
     if shopper is None or not shopper.rhythms:
         return NOTHING_DUE
     due = [rhythm for rhythm in shopper.rhythms if rhythm.is_due(considered.at_ms, policy)]
-    most = min(policy.max_buy_again, room - sum(row.source == PINNED for row in considered.rows))
+    most = min(policy.max_buy_again, room - sum(row.source == PINNED for row in considered.others))
     if not due or most <= 0:
         return NOTHING_DUE
     due.sort(key=lambda each: (-each.times, each.last_ms + each.every_ms, views.skus[each.item]))
@@ -54,7 +54,7 @@ def choose_again(considered: Considered, upsold: Container[str], room: int, view
             break
         product = views.assortment.products[rhythm.item]
         code = _refusal(rhythm.item, product, considered, upsold, views)
-        of_range = views.assortment.facts[rhythm.item].of_range
+        of_range = views.assortment.range_of[rhythm.item]
         if code is None and (of_range in taken or replaces(rhythm.item, considered.cart, views, policy)):
             code = SAME_RANGE
         if code is None:

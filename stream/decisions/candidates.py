@@ -2,31 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
+from itertools import accumulate, repeat
 
+import numpy as np
 from msgspec import Struct
 
-from stream.decisions.codes import SUPERSEDED_BY_UPSELL
+from stream.decisions.columns import NONE
 from stream.decisions.ladder import Ladder
+from stream.decisions.lines import Lines, LineView
 from stream.decisions.model import Basket, Product
-from stream.decisions.neighbours import MOST_WEIGHT, ORDERS, PINNED, NeighbourRow, told_row
+from stream.decisions.neighbours import MOST_WEIGHT, PINNED, NeighbourRow, told_row
 from stream.decisions.policy import Pin, Policy
 from stream.decisions.upsell import NO_UPSELLS, Upsells, choose_upsells, line_prices
 from stream.decisions.views import Shopper, Views
-from stream.suggestion import Suppressed
-
-SUPERSEDED_KEPT = 3
-"""Candidates of a replaced line that are reported as superseded."""
 
 
 class Considered(Struct, frozen=True, gc=False):
     """A basket ready to be scored, as of `at_ms` and under the policy as its channel and tier see it.
 
     `prices` are its distinct SKUs with their prices, `cart` their dense indices, `ranged` the products among
-    them that stand in a range, `shopper` what is known of whose basket it is. `rows` are those of the lines by
+    them that stand in a range, `shopper` what is known of whose basket it is. `refs` name the rows of the lines by
     SKU, with each offered rung in the place of the line it replaces: cross-sells are those of the basket that
     the upsell makes. A rung that is too new to speak for itself is lent the co-purchases of that line, though
-    not the complements the catalogue names for it alone.
+    not the complements the catalogue names for it alone. A ref is the dense index of the line whose learned row it
+    is; those below 0 are of the rows of `others`, counted from the end: ~0, ~1, and so on.
     """
 
     basket: Basket
@@ -34,41 +34,92 @@ class Considered(Struct, frozen=True, gc=False):
     at_ms: int
     prices: dict[str, int]
     cart: list[int]
-    ranged: list[Product]
-    rows: list[NeighbourRow]
+    ranged: Sequence[Product]
+    refs: list[int]
+    others: Sequence[NeighbourRow]
     upsells: Upsells
     shopper: Shopper | None = None
+
+    def rows(self, lines: Lines) -> Iterator[NeighbourRow]:
+        """The rows that speak, in their order."""
+        for ref in self.refs:
+            row = self.others[~ref] if ref < 0 else lines.at(ref).learned
+            if row is not None:
+                yield row
+
+
+def consider_all(
+    baskets: Sequence[Basket], views: Views, seen: Mapping[tuple[str, str], Policy], now_ms: int
+) -> list[Considered]:
+    """Choose the upsells of baskets and gather the rows of the lines that result.
+
+    `seen` is the policy by channel and tier. The lines of all baskets are looked up at once.
+    """
+    prices = [line_prices(basket) for basket in baskets]
+    skus = [sku for of_basket in prices for sku in sorted(of_basket)]
+    ends = list(accumulate(map(len, prices), initial=0))
+    found = np.fromiter(map(views.items.get, skus, repeat(NONE)), np.int64, len(skus))
+    more = views.lines.more_of.take(found) * (found != NONE)
+    told = np.concatenate(([0], np.cumsum(more)))[ends].tolist()
+    items, others, complete = found.tolist(), found[more > 0].tolist(), NONE not in found
+    considered = []
+    for at, basket in enumerate(baskets):
+        cart = items[ends[at] : ends[at + 1]]
+        if not complete:
+            cart = [item for item in cart if item != NONE]
+        with_more = others[told[at] : told[at + 1]] if told[at] < told[at + 1] else ()
+        policy = seen[basket.channel, basket.tier]
+        considered.append(_consider(basket, prices[at], cart, with_more, views, policy, now_ms))
+    return considered
 
 
 def consider(
     basket: Basket, views: Views, policy: Policy, now_ms: int, at_most: int | None = None
 ) -> Considered:
-    """Choose the upsells of a basket, `at_most` so many, and gather the rows of the lines that result."""
+    """The same for one basket, under the policy as it sees it, with `at_most` so many upsells."""
+    prices = line_prices(basket)
+    cart = [item for sku in sorted(prices) if (item := views.items.get(sku)) is not None]
+    more = [item for item in cart if views.lines.more_of[item]]
+    return _consider(basket, prices, cart, more, views, policy, now_ms, at_most)
+
+
+def _consider(
+    basket: Basket,
+    prices: dict[str, int],
+    cart: list[int],
+    more: Sequence[int],
+    views: Views,
+    policy: Policy,
+    now_ms: int,
+    at_most: int | None = None,
+) -> Considered:
+    """`cart` are the known lines by SKU: of two that speak equally loud the same one is named whatever their order in
+    the basket. `more` are those that have more to say than what they were bought with."""
     at_ms = now_ms if basket.at_ms is None else basket.at_ms
-    prices, known = line_prices(basket), views.lines
-    cart: list[int] = []
-    ranged: list[Product] = []
-    rows: list[NeighbourRow] = []
-    # By SKU, so that of two lines that speak equally loud the same one is named whatever their order.
-    for sku in sorted(prices):
-        if (line := known.get(sku)) is not None:
-            cart.append(line.item)
-            rows += line.rows
-            if line.ranged is not None:
-                ranged.append(line.ranged)
     shopper = views.shoppers.get(basket.customer) if basket.customer is not None else None
-    upsells = NO_UPSELLS
-    if ranged:
-        upsells = choose_upsells(basket, prices, ranged, views, policy, at_ms, at_most, shopper)
+    popular = views.popular.get((basket.channel, basket.tier)) if views.popular else None
+    lines, refs, upsells = views.lines, cart, NO_UPSELLS
+    ranged: Sequence[Product] = ()
+    others: list[NeighbourRow] = []
+    if more:
+        known = [lines.at(item) for item in more]
+        ranged = [line.ranged for line in known if line.ranged is not None]
+        if ranged:
+            upsells = choose_upsells(basket, prices, ranged, views, policy, at_ms, at_most, shopper)
         if upsells.chosen:
-            rows = _rows(prices, {up.held.sku: up.offered.sku for up in upsells.chosen}, views, policy)
+            refs = _refs(_instead(cart, upsells, views, policy), lines, others)
+        elif any(line.others for line in known):
+            refs = _refs(cart, lines, others)
     if policy.pins:
-        rows += pinned_rows(policy.pins, prices, views.pins)
+        others += pinned_rows(policy.pins, prices, views.pins)
     if shopper is not None and shopper.own is not None:
-        rows.append(shopper.own)
-    if views.popular and (popular := views.popular.get((basket.channel, basket.tier))) is not None:
-        rows.append(popular)
-    return Considered(basket, policy, at_ms, prices, cart, ranged, rows, upsells, shopper)
+        others.append(shopper.own)
+    if popular is not None:
+        others.append(popular)
+    if others:
+        named = sum(ref < 0 for ref in refs)
+        refs = [*refs, *(~place for place in range(named, len(others)))]
+    return Considered(basket, policy, at_ms, prices, cart, ranged, refs, others, upsells, shopper)
 
 
 def fewer_upsells(considered: Considered, views: Views) -> Considered:
@@ -77,19 +128,35 @@ def fewer_upsells(considered: Considered, views: Views) -> Considered:
     return consider(considered.basket, views, considered.policy, considered.at_ms, most)
 
 
-def _rows(
-    prices: Mapping[str, int], instead: Mapping[str, str], views: Views, policy: Policy
-) -> list[NeighbourRow]:
-    """Rows by SKU of the lines that are left when the upsells are taken, and of those they borrow from."""
-    lines, known = {instead.get(sku, sku) for sku in prices}, views.lines
-    lent = {sku for sku, offered in instead.items() if not _is_known(offered, views, policy)} - lines
-    return [
-        row
-        for sku in sorted(lines | lent)
-        if sku in known
-        for row in known[sku].rows
-        if sku not in lent or row.source == ORDERS
-    ]
+def _refs(items: Sequence[int], lines: Lines, others: list[NeighbourRow]) -> list[int]:
+    """Rows of lines; those of others that speak for some of them are added to `others`. Of a line that is only lent,
+    ~item, no others speak."""
+    refs = []
+    for item in items:
+        if item < 0:
+            refs.append(~item)
+            continue
+        refs.append(item)
+        for row in lines.at(item).others:
+            refs.append(~len(others))
+            others.append(row)
+    return refs
+
+
+def _instead(cart: Sequence[int], upsells: Upsells, views: Views, policy: Policy) -> list[int]:
+    """By SKU the lines that are left when the upsells are taken, and ~item of those that lend theirs to a rung."""
+    lines, skus = views.lines, views.skus
+    left = {skus[item]: item for item in cart}
+    for up in upsells.chosen:
+        del left[up.held.sku]
+    for up in upsells.chosen:
+        offered = lines.get(up.offered.sku)
+        if offered is not None:
+            left[up.offered.sku] = offered.item
+        if offered is None or not _is_known(offered, policy):
+            held = lines[up.held.sku].item
+            left.setdefault(up.held.sku, ~held)
+    return [left[sku] for sku in sorted(left)]
 
 
 def pinned_rows(
@@ -114,29 +181,6 @@ def rungs_above(lines: Iterable[Product], ladders: Mapping[str, Ladder]) -> list
     return sorted(above)
 
 
-def _is_known(sku: str, views: Views, policy: Policy) -> bool:
+def _is_known(line: LineView, policy: Policy) -> bool:
     """Whether a rung was ordered often enough, with anything at all, to tell its co-purchases from its range's."""
-    line = views.lines.get(sku)
-    return line is not None and any(
-        row.orders >= policy.known_orders and max(row.whole_weights(), default=0) > 0
-        for row in line.rows
-        if row.source == ORDERS
-    )
-
-
-def superseded(considered: Considered, views: Views) -> list[Suppressed]:
-    """The best candidates of replaced lines that nothing in the resulting basket speaks for."""
-    chosen, lines, skus = considered.upsells.chosen, views.lines, views.skus
-    spoken_for = {*considered.cart, *(lines[up.offered.sku].item for up in chosen if up.offered.sku in lines)}
-    for row in considered.rows:
-        spoken_for.update(row.candidates())
-    lost: dict[int, int] = {}
-    for up in chosen:
-        for row in lines[up.held.sku].rows:
-            if row.source < ORDERS:
-                continue
-            for item, weight in zip(row.candidates(), row.whole_weights(), strict=True):
-                if item not in spoken_for:
-                    lost[item] = lost.get(item, 0) + weight
-    best = sorted((-weight, skus[item]) for item, weight in lost.items())
-    return [Suppressed(sku, SUPERSEDED_BY_UPSELL) for _, sku in best[:SUPERSEDED_KEPT]]
+    return line.speaks and line.learned is not None and line.learned.orders >= policy.known_orders

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from stream.decisions.neighbours import CATEGORY, NeighbourRow
+from stream.decisions.neighbours import CATEGORY, NeighbourRow, packed
 from stream.decisions.scorers import FILL, whole
 
 Integers = npt.NDArray[np.int64]
@@ -21,6 +21,5 @@ def category_row(
     """
     share = counts / max(1, int(counts.max(initial=0)))
     weights = whole(FILL * (1.0 + together / orders * share))
-    values = np.column_stack((weights, np.full(len(items), together, np.int64))).tobytes()
-    keys = items.astype(np.int32).tobytes()
-    return NeighbourRow(line, keys, values, orders=orders, source=CATEGORY, about=category)
+    elements = packed(items, weights, np.full(len(items), together, np.int64))
+    return NeighbourRow(line, elements, orders=orders, source=CATEGORY, about=category)

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from stream.decisions.arrange import arrange, finish
-from stream.decisions.candidates import Considered, consider, fewer_upsells
+from stream.decisions.arrange import Draft, arrange, finish, what_is_said
+from stream.decisions.candidates import Considered, consider_all, fewer_upsells
 from stream.decisions.evidence import evidence
 from stream.decisions.explain import why_cross_sells
 from stream.decisions.model import Basket, Decision
 from stream.decisions.policy import Policy
-from stream.decisions.scoring import Ranking, in_chunks, score
+from stream.decisions.scoring import Ranking, Scored, in_chunks, score
 from stream.decisions.views import Views
 
 SPARE = 7
@@ -23,7 +23,7 @@ def decide_batch(baskets: Sequence[Basket], views: Views, policy: Policy, now_ms
     `now_ms` is the moment products have to be for sale at, for baskets that bring none of their own.
     """
     seen = seen_policies(baskets, policy)
-    considered = [consider(basket, views, seen[basket.channel, basket.tier], now_ms) for basket in baskets]
+    considered = consider_all(baskets, views, seen, now_ms)
     decisions: dict[int, Decision] = {}
     for chunk in in_chunks(considered):
         decided = _decide([considered[at] for at in chunk], views, policy)
@@ -37,15 +37,22 @@ def seen_policies(baskets: Iterable[Basket], policy: Policy) -> dict[tuple[str, 
     return {(channel, tier): policy.seen_by(channel, tier) for channel, tier in kinds}
 
 
+def draft_all(chunk: Sequence[Considered], views: Views, first: int) -> tuple[Scored, Ranking, list[Draft]]:
+    """Drafts of baskets that are scored together; so many candidates of each are put in order at once."""
+    scored = score(chunk, views.lines)
+    ranking = Ranking(scored, views, first)
+    drafts = [arrange(considered, at, ranking, views) for at, considered in enumerate(chunk)]
+    return scored, ranking, drafts
+
+
 def _decide(chunk: Sequence[Considered], views: Views, policy: Policy) -> list[Decision]:
-    scored = score([considered.rows for considered in chunk])
-    ranking = Ranking(scored, views, policy.max_offers + SPARE)
-    drafts = [arrange(considered, ranking.walk(at), views) for at, considered in enumerate(chunk)]
-    found = evidence(scored, [entry[1] for draft in drafts for entry in draft.picked])
-    reasons = iter(why_cross_sells(found, scored.rows, views))
+    scored, _, drafts = draft_all(chunk, views, policy.max_offers + SPARE)
+    picked = [entry for draft in drafts for entry in draft.picked]
+    reasons = why_cross_sells(evidence(scored, [entry[1] for entry in picked]), scored, views)
+    offered = iter(what_is_said([entry[0] for entry in picked], reasons, views))
     return [
         _decide([fewer_upsells(draft.considered, views)], views, policy)[0]
         if draft.outbid
-        else finish(draft, reasons, views)
+        else finish(draft, offered, views)
         for draft in drafts
     ]

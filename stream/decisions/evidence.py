@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from stream.decisions.columns import runs
 from stream.decisions.neighbours import FRACTION, ORDERS
 from stream.decisions.scoring import Integers, Scored
 
@@ -40,15 +41,17 @@ def evidence(scored: Scored, candidates: Sequence[int]) -> Evidence:
     ends = np.cumsum(lengths)
     pick = np.repeat(np.arange(len(picked)), lengths)
     starts = ends - lengths
-    elements = scored.elements[np.arange(ends[-1]) + (scored.starts[picked] - starts)[pick]]
-    rows = np.searchsorted(scored.row_bounds, elements, side="right") - 1
+    elements = scored.elements[runs(scored.starts[picked], lengths)]
     weights = scored.weights[elements]
-    if not scored.mixed:
-        loudest = _loudest(weights, starts, pick)
-        speaker = rows[loudest].tolist()
-        together = scored.counts[elements[loudest]].tolist()
+    if not scored.others:
+        loudest = elements[_loudest(weights, starts, pick)]
+        speaker = (np.searchsorted(scored.row_bounds, loudest, side="right") - 1).tolist()
+        together = scored.counts[loudest].tolist()
         return Evidence(speaker, [0.0] * len(picked), together, speaker, together)
-    source = np.where(weights > 0, np.array([row.source for row in scored.rows])[rows], SILENT)
+    rows = np.searchsorted(scored.row_bounds, elements, side="right") - 1
+    told = np.array([row.source for row in scored.others])
+    sources = np.where(scored.refs < 0, told[np.maximum(~scored.refs, 0)], ORDERS)
+    source = np.where(weights > 0, sources[rows], SILENT)
     greatest = np.maximum.reduceat(source, starts)
     speaking = _loudest(np.where(source == greatest[pick], weights, _UNHEARD), starts, pick)
     by_orders = _loudest(np.where(source == ORDERS, weights, _UNHEARD), starts, pick)

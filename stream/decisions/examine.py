@@ -10,14 +10,13 @@ from typing import Final
 import msgspec
 from msgspec import Struct
 
-from stream.decisions.arrange import arrange
 from stream.decisions.candidates import Considered, consider, fewer_upsells
-from stream.decisions.decide import decide_batch
+from stream.decisions.decide import decide_batch, draft_all
 from stream.decisions.explain import why_again
 from stream.decisions.model import Basket, Decision
 from stream.decisions.neighbours import FRACTION, NOBODY, NeighbourRow
 from stream.decisions.policy import Policy
-from stream.decisions.scoring import Ranking, Scored, score
+from stream.decisions.scoring import Scored
 from stream.decisions.views import Views
 
 OFFERED: Final = "OFFERED"
@@ -83,14 +82,10 @@ def examine(basket: Basket, views: Views, policy: Policy, now_ms: int, *, most: 
     seen = policy.seen_by(basket.channel, basket.tier)
     talkative = msgspec.structs.replace(seen, max_suppressed=_ALL)
     considered = consider(basket, views, talkative, now_ms)
-    scored = score([considered.rows])
-    ranking = Ranking(scored, views, most)
-    draft = arrange(considered, ranking.walk(0), views)
+    scored, ranking, [draft] = draft_all([considered], views, most)
     while draft.outbid:
         considered = fewer_upsells(considered, views)
-        scored = score([considered.rows])
-        ranking = Ranking(scored, views, most)
-        draft = arrange(considered, ranking.walk(0), views)
+        scored, ranking, [draft] = draft_all([considered], views, most)
     fates = {entry.sku: entry.code for entry in draft.refused}
     fates |= {offer.sku: OFFERED for offer in decision.offers}
     candidates = [
@@ -101,7 +96,7 @@ def examine(basket: Basket, views: Views, policy: Policy, now_ms: int, *, most: 
             fates.get(views.skus[item], NO_ROOM),
             _voices(scored, number, views),
         )
-        for (item, number, published), _ in zip(ranking.walk(0), range(most), strict=False)
+        for (item, number, published, _), _ in zip(ranking.walk(0), range(most), strict=False)
     ]
     return Examination(decision, candidates, _rungs(considered, fates), _due(considered, fates, views))
 
@@ -110,7 +105,7 @@ def _voices(scored: Scored, candidate: int, views: Views) -> list[Voice]:
     elements = scored.elements[scored.starts[candidate] : scored.starts[candidate + 1]]
     rows = (scored.row_bounds.searchsorted(elements, side="right") - 1).tolist()
     return [
-        _voice(scored.rows[row], int(scored.weights[element]), int(scored.counts[element]), views)
+        _voice(scored.row(row, views.lines), int(scored.weights[element]), int(scored.counts[element]), views)
         for row, element in zip(rows, elements.tolist(), strict=True)
     ]
 

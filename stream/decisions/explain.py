@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+import numpy as np
+
 from stream.decisions.bought_later import LAG_DAYS
-from stream.decisions.evidence import Evidence
+from stream.decisions.evidence import SILENT, Evidence
 from stream.decisions.ladder import Step
 from stream.decisions.neighbours import CATALOGUE, CATEGORY, LATER, OWN, PINNED, POPULAR, NeighbourRow
 from stream.decisions.rhythm import Rhythm
+from stream.decisions.scoring import Scored
 from stream.decisions.upsell import Upsell
 from stream.decisions.views import Views
 from stream.decisions.window import DAY_MS
@@ -57,39 +60,63 @@ def amount(minor: int, currency: str) -> str:
     return f"{'-' if minor < 0 else ''}{whole}.{part:0{decimals}d} {currency}"
 
 
-def why_cross_sells(found: Evidence, rows: Sequence[NeighbourRow], views: Views) -> list[Reason]:
+def why_cross_sells(found: Evidence, scored: Scored, views: Views) -> list[Reason]:
     """A reason for each pick that evidence was found for.
 
     A product the shop pinned is PINNED, a complement that is named a COMPLEMENT and what the customer bought before
     BOUGHT_BEFORE, with the co-purchase numbers beside it where there are any. Else it is a CO_PURCHASE of the strongest
     line; where no line speaks for it it is BOUGHT_LATER, a CATEGORY_PAIR or, claiming nothing but that, POPULAR.
     """
+    days = views.window_days
+    lines = _lines(found.learned, scored, views)
+    bought = [
+        Reason(
+            "CO_PURCHASE",
+            {"sku": sku, "together": together, "orders": orders, "window_days": days},
+            f"{together} of {orders} orders with {name} in {days} days also had this",
+        )
+        for (sku, name, orders), together in zip(lines, found.together, strict=True)
+    ]
+    if not scored.others:
+        return bought
     return [
-        _co_purchase(rows[speaker], counted, views)
+        reason
         if speaker == learned
-        else _other(rows[speaker], weight, counted, None if learned < 0 else rows[learned], together, views)
-        for speaker, weight, counted, learned, together in zip(*found, strict=True)
+        else _other(
+            scored.row(speaker, views.lines), weight, counted, None if learned == SILENT else reason, views
+        )
+        for speaker, weight, counted, learned, reason in zip(*found[:4], bought, strict=True)
     ]
 
 
-def _co_purchase(row: NeighbourRow, together: int, views: Views) -> Reason:
-    item, orders, days, goods = row.item, row.orders, views.window_days, views.assortment
-    _, sku, _, _, _, name = goods.cards[item] or goods.card(item, views.skus[item])
-    return Reason(
-        "CO_PURCHASE",
-        {"sku": sku, "together": together, "orders": orders, "window_days": days},
-        f"{together} of {orders} orders with {name} in {days} days also had this",
-    )
+_NOBODY = ("", "", 0)
 
 
-def _other(
-    row: NeighbourRow, weight: float, counted: int, learned: NeighbourRow | None, together: int, views: Views
-) -> Reason:
+def _lines(rows: Sequence[int], scored: Scored, views: Views) -> list[tuple[str, str, int]]:
+    """SKU, name and orders of the line that each of these rows is of; `_NOBODY` for `SILENT`.
+
+    Each line is read once, though it may speak for several offers.
+    """
+    speaks = np.zeros(len(scored.refs) + 1, np.bool_)  # SILENT is the last place
+    speaks[rows] = True
+    items = scored.refs[speaks[:-1]]
+    lines = [
+        (sku, sku if title is None else title, orders)
+        for (_, sku, title), orders in zip(
+            views.assortment.labels.read(items), views.lines.orders_of.take(items).tolist(), strict=True
+        )
+    ]
+    lines.append(_NOBODY)
+    places = np.cumsum(speaks) - 1
+    places[-1] = len(lines) - 1
+    return [lines[place] for place in places[rows].tolist()]
+
+
+def _other(row: NeighbourRow, weight: float, counted: int, beside: Reason | None, views: Views) -> Reason:
     """The reason that something else than co-purchases gives, and what those say beside it."""
     reason = _REASONS[row.source](row, weight, counted, views)
-    if learned is None:
+    if beside is None:
         return reason
-    beside = _co_purchase(learned, together, views)
     numbers = {f"co_purchase_{name}": value for name, value in beside.evidence.items()}
     return Reason(reason.code, reason.evidence | numbers, f"{reason.text}; {beside.text}")
 
@@ -99,8 +126,8 @@ def _pinned(_row: NeighbourRow, _weight: float, _counted: int, _views: Views) ->
 
 
 def _complement(row: NeighbourRow, weight: float, _counted: int, views: Views) -> Reason:
-    card = views.assortment.cards[row.item] or views.assortment.card(row.item, views.skus[row.item])
-    return Reason("COMPLEMENT", {"sku": card.sku, "weight": weight}, f"Goes with {card.name}")
+    sku, name = views.skus[row.item], views.assortment.name(row.item)
+    return Reason("COMPLEMENT", {"sku": sku, "weight": weight}, f"Goes with {name}")
 
 
 def _bought_before(_row: NeighbourRow, _weight: float, counted: int, _views: Views) -> Reason:
@@ -126,14 +153,14 @@ def _category_pair(row: NeighbourRow, _weight: float, counted: int, views: Views
 
 
 def _bought_later(row: NeighbourRow, _weight: float, counted: int, views: Views) -> Reason:
-    card = views.assortment.cards[row.item] or views.assortment.card(row.item, views.skus[row.item])
+    name = views.assortment.name(row.item)
     evidence: dict[str, int | float | str] = {
-        "sku": card.sku,
+        "sku": views.skus[row.item],
         "customers": counted,
         "of_customers": row.orders,
         "within_days": LAG_DAYS,
     }
-    text = f"{counted} of {row.orders} customers with {card.name} came back for this within {LAG_DAYS} days"
+    text = f"{counted} of {row.orders} customers with {name} came back for this within {LAG_DAYS} days"
     return Reason("BOUGHT_LATER", evidence, text)
 
 

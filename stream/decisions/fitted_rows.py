@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 from msgspec.structs import replace
 
-from stream.decisions.neighbours import NeighbourRow
+from stream.decisions.neighbours import ELEMENT, NeighbourRow, packed
 from stream.decisions.policy import Policy
 from stream.decisions.precision import supported
 from stream.decisions.scorers import Scorer, line_weights
@@ -84,10 +84,9 @@ def fitted_rows(
         claimed = claimed * fitted.boosts
     weights = line_weights(scorer, claimed, fitted.orders)
     kept = np.flatnonzero(weights)
-    keys = fitted.items[kept].astype(np.int32).tobytes()
-    values = np.column_stack((weights[kept], fitted.together[kept])).tobytes()
+    elements, size = packed(fitted.items[kept], weights[kept], fitted.together[kept]), ELEMENT.itemsize
     ends = np.searchsorted(kept, fitted.bounds).tolist()
     return [
-        replace(baseline, keys=keys[4 * a : 4 * b], values=values[16 * a : 16 * b])
+        replace(baseline, elements=elements[size * a : size * b])
         for baseline, a, b in zip(baselines, ends[:-1], ends[1:], strict=True)
     ]

@@ -12,7 +12,7 @@ from msgspec import Struct
 
 from stream.decisions.ladder import Ladder
 from stream.decisions.model import Product
-from stream.decisions.neighbours import NOBODY, OWN, NeighbourRow
+from stream.decisions.neighbours import ELEMENT, NOBODY, OWN, NeighbourRow, packed
 from stream.decisions.rhythm import FEWEST_TIMES, Rhythm, rhythm_of
 from stream.decisions.scorers import Scorer, own_weights
 from stream.decisions.window import DAY_MS
@@ -93,12 +93,12 @@ def own_rows(
     if not habits:
         return []
     bounds = np.cumsum([0, *(len(each.items) for each in habits)])
-    keys = np.concatenate([each.items for each in habits]).astype(np.int32).tobytes()
+    items = np.concatenate([each.items for each in habits])
     frequency = np.concatenate([each.frequency for each in habits])
     factors = 1.0 if boosts is None else np.concatenate(boosts)
     weights = own_weights(scorer, frequency, total, factors)
-    values = np.column_stack((weights, np.concatenate([each.times for each in habits]))).tobytes()
+    elements, size = packed(items, weights, np.concatenate([each.times for each in habits])), ELEMENT.itemsize
     return [
-        NeighbourRow(NOBODY, keys[4 * a : 4 * b], values[16 * a : 16 * b], source=OWN)
+        NeighbourRow(NOBODY, elements[size * a : size * b], source=OWN)
         for a, b in zip(bounds[:-1].tolist(), bounds[1:].tolist(), strict=True)
     ]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Container, Iterable, Sequence
 from itertools import groupby
+from typing import Final
 
 from msgspec import Struct
 
@@ -81,6 +82,10 @@ class Ladder(Struct, frozen=True, gc=False):
         return [rung for rung in rungs if all(rung.features.get(name) == value for name, value in kept)]
 
 
+NOTHING_ONCE: Final[dict[str, int]] = {}
+"""In the place of the rungs that a customer needs once, of a range without any: most have none."""
+
+
 class Climb(Struct, frozen=True, gc=False):
     """What walking up a ladder found: rungs that may be offered, lowest first, and those passed over, with codes."""
 
@@ -101,7 +106,7 @@ def build_ladder(products: Iterable[Product], policy: Policy) -> Ladder:
     levels = tuple(product.rung for product in rungs)
     variants = tuple(name for name in policy.kept_features if _varies(rungs, name))
     once = {product.sku: product.rung for product in rungs if needed_once(product, policy)}
-    return Ladder(rungs, grid, levels, variants, once)
+    return Ladder(rungs, grid, levels, variants, once or NOTHING_ONCE)
 
 
 def _varies(rungs: tuple[Product, ...], feature: str) -> bool:

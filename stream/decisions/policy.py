@@ -216,7 +216,9 @@ class Policy(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
 
     def bars(self, sku: str, category: Iterable[str]) -> bool:
         """Whether the shop bans a product of this SKU and category path."""
-        return sku in self.bans or not self.banned_categories.isdisjoint(category)
+        return sku in self.bans or (
+            bool(self.banned_categories) and not self.banned_categories.isdisjoint(category)
+        )
 
     def boost(self, sku: str, category: Iterable[str]) -> float:
         """The factor on the score of a product."""

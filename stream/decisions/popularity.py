@@ -10,7 +10,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from stream.decisions.neighbours import NOBODY, POPULAR, NeighbourRow
+from stream.decisions.neighbours import NOBODY, POPULAR, NeighbourRow, packed
 from stream.decisions.policy import Policy
 from stream.decisions.scorers import FILL, Scorer, popular_weights
 
@@ -48,7 +48,5 @@ def popular_row(
     shop = total if of_total is None else of_total
     scaled = orders if shop == total else np.rint(orders * (shop / total)).astype(np.int64)
     weights = popular_weights(scorer, scaled, shop, boosts)
-    values = np.column_stack((weights, orders)).tobytes()
-    return NeighbourRow(
-        NOBODY, items.astype(np.int32).tobytes(), values, orders=total, source=POPULAR, about=about
-    )
+    elements = packed(items, weights, orders)
+    return NeighbourRow(NOBODY, elements, orders=total, source=POPULAR, about=about)

@@ -44,7 +44,7 @@ def said_of(
     line's category, too.
     """
     said = []
-    partners = 0 if learned is None else len(learned.keys) >> 2
+    partners = 0 if learned is None else len(learned)
     if partners < FEW_PARTNERS:
         customers, back = heads_of(sample.later, ident, min_together)
         if back:

@@ -10,7 +10,7 @@ Counts are compared in whole numbers: neither the order of partners nor their nu
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Final
 
 import numpy as np
@@ -19,9 +19,10 @@ import numpy.typing as npt
 from stream.decisions.assortment import Assortment
 from stream.decisions.codes import BOUGHT_TOGETHER, OTHER_USE
 from stream.decisions.ladder import Ladder
-from stream.decisions.neighbours import ORDERS, NeighbourRow
+from stream.decisions.lines import Lines
+from stream.decisions.neighbours import NeighbourRow
 from stream.decisions.policy import Policy
-from stream.decisions.views import LineView, Views
+from stream.decisions.views import Views
 
 SURE: Final = 3
 """Standard deviations above chance from which two products are surely bought together: by chance one pair in a
@@ -48,11 +49,6 @@ room."""
 NOTHING: Final[frozenset[int]] = frozenset()
 
 
-def learned_row(line: LineView) -> NeighbourRow | None:
-    """What orders taught of a line; None where nobody ordered it."""
-    return next((row for row in line.rows if row.source == ORDERS), None)
-
-
 def bought_beside(
     item: int, row: NeighbourRow | None, goods: Assortment, orders: npt.NDArray[np.int64], total: int
 ) -> frozenset[int]:
@@ -60,19 +56,15 @@ def bought_beside(
 
     `orders` are those of each item, by dense index, `total` those of the shop.
     """
-    facts = goods.facts
-    of_range = facts[item].of_range
+    of_range = goods.range_of[item]
     if not of_range or row is None:
         return NOTHING
-    alike = [
-        (other, weight, together)
-        for other, weight, together in zip(row.candidates(), row.whole_weights(), row.counts(), strict=True)
-        if facts[other].of_range == of_range
-    ]
     return frozenset(
         other
-        for other, weight, together in alike
-        if weight > 0 and are_bought_together(together, row.orders, int(orders[other]), total)
+        for other, weight, together in zip(row.candidates(), row.whole_weights(), row.counts(), strict=True)
+        if goods.range_of[other] == of_range
+        and weight > 0
+        and are_bought_together(together, row.orders, int(orders[other]), total)
     )
 
 
@@ -93,15 +85,15 @@ def are_bought_together(together: int, orders: int, other_orders: int, total: in
 
 def replaces(item: int, cart: Sequence[int], views: Views, policy: Policy) -> bool:
     """Whether an item replaces a product of the cart: one of its range beside which it is not bought."""
-    lines, skus, facts = views.lines, views.skus, views.assortment.facts
-    of_range = facts[item].of_range
+    lines, range_of = views.lines, views.assortment.range_of
+    of_range = range_of[item]
     return bool(of_range) and any(
-        facts[held].of_range == of_range and (policy.trust_ranges or item not in lines[skus[held]].beside)
+        range_of[held] == of_range and (policy.trust_ranges or item not in lines.at(held).beside)
         for held in cart
     )
 
 
-def spoken_against(held: str, rung: str, ladder: Ladder, lines: Mapping[str, LineView]) -> str | None:
+def spoken_against(held: str, rung: str, ladder: Ladder, lines: Lines) -> str | None:
     """The code by which orders speak against offering one SKU of a ladder instead of another, None where they do not.
 
     The use of a rung is asked for only where something of the range is bought beside one of the two: phones each have
@@ -114,7 +106,7 @@ def spoken_against(held: str, rung: str, ladder: Ladder, lines: Mapping[str, Lin
         return BOUGHT_TOGETHER
     if not line.beside and not other.beside:
         return None
-    own, its = learned_row(line), learned_row(other)
+    own, its = line.learned, other.learned
     if own is None or its is None:
         return None
     known = ladder.uses.get((held, rung))

@@ -27,34 +27,10 @@ from stream.decisions.acceptance import NO_ACCEPTANCE, Acceptance
 from stream.decisions.assortment import Assortment
 from stream.decisions.habits import Habits
 from stream.decisions.ladder import Ladder
-from stream.decisions.model import Product
+from stream.decisions.lines import Lines
 from stream.decisions.neighbours import NeighbourRow
 from stream.decisions.policy import Policy
 from stream.decisions.rhythm import Rhythm
-
-
-class LineView(Struct, frozen=True, gc=False):
-    """What a SKU means when it is a line: its dense index, the rows that speak for it (the learned one first),
-    its product where that stands in a range, and what of that range is bought beside it (`substitutes`)."""
-
-    item: int
-    rows: tuple[NeighbourRow, ...] = ()
-    ranged: Product | None = None
-    beside: frozenset[int] = frozenset()
-
-
-def line_view(
-    item: int,
-    learned: NeighbourRow | None,
-    named: NeighbourRow | None,
-    product: Product | None,
-    sampled: tuple[NeighbourRow, ...] = (),
-    beside: frozenset[int] = frozenset(),
-) -> LineView:
-    """The view of a SKU from its parts; those it does not have are None. `sampled`: what a sample of orders says."""
-    rows = (*(row for row in (learned, named) if row is not None), *sampled)
-    ranged = product if product is not None and product.range_id is not None else None
-    return LineView(item, rows, ranged, beside)
 
 
 class Shopper(Struct, frozen=True, gc=False):
@@ -68,15 +44,16 @@ class Shopper(Struct, frozen=True, gc=False):
 class Views(Struct, frozen=True, gc=False, kw_only=True):
     """References to what was read; making one copies nothing.
 
-    `lines` are by SKU. `skus` and the `assortment` are by dense index (a SKU that is not in the catalogue is
+    `items` are the dense indices of SKUs, of those at least that are lines of the baskets and known. `lines` are by
+    SKU or dense index. The `assortment` is by dense index (a SKU that is not in the catalogue is
     still offerable, without title and price); `ladders` are by range id. `pins` numbers the SKUs that the
     policy pins. `policy` is the one that rows and ladders were made under,
     `scorer` the name of the scorer they were made by. `shoppers` are by customer; `popular` holds
     by (channel, tier) the row of what is ordered most, none where it is no reason.
     """
 
-    lines: Mapping[str, LineView]
-    skus: Sequence[str]
+    items: Mapping[str, int]
+    lines: Lines
     assortment: Assortment
     ladders: Mapping[str, Ladder] = {}
     pins: Mapping[str, int] = {}
@@ -86,6 +63,11 @@ class Views(Struct, frozen=True, gc=False, kw_only=True):
     policy: Policy = Policy()
     scorer: str = ""
     window_days: int = 90
+
+    @property
+    def skus(self) -> Sequence[str]:
+        """SKUs by dense index."""
+        return self.assortment.skus
 
     @property
     def version(self) -> str:

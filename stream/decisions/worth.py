@@ -36,7 +36,7 @@ class Worth:
 
     def chance(self, candidate: Ranked) -> float:
         """P(accept) of a candidate."""
-        item, _, score = candidate
+        item, _, score, _ = candidate
         product = self._views.assortment.products[item]
         shelf = product.category[-1] if product is not None and product.category else ""
         place = Place(CROSS_SELL, NO_BAND, self._tier, shelf)

@@ -20,6 +20,7 @@ from stream.decisions.decide import decide_batch
 from stream.decisions.fitted_rows import FittedWeights, fitted_rows, with_baseline
 from stream.decisions.habits import Habits, own_rows
 from stream.decisions.ladder import Ladder, build_ladder
+from stream.decisions.lines import Lines, line_view
 from stream.decisions.model import Basket, Product, product_of
 from stream.decisions.neighbours import NeighbourRow, neighbour_rows
 from stream.decisions.order_sample import OrderSample
@@ -29,7 +30,7 @@ from stream.decisions.sampled import said_of, sampled_rows
 from stream.decisions.scorers import FITS, Scorer
 from stream.decisions.selection import TOP
 from stream.decisions.substitutes import bought_beside
-from stream.decisions.views import LineView, Shopper, Views, line_view
+from stream.decisions.views import Shopper, Views
 from stream.evaluation.neighbourhoods import Neighbourhoods
 from stream.evaluation.pair_counts import PairCounts
 from stream.evaluation.said import SaidLine, said_by
@@ -66,7 +67,7 @@ class Decider:
         self._ordered = len(skus)
         self._goods = Assortment()
         for sku in self._skus:
-            self._goods.add(products.get(sku))
+            self._goods.add(sku, products.get(sku))
         self._ladders = _ladders(list(products.values()), policy)
         self._idents = [sku_id(sku) for sku in self._skus]
         self._by_ident = {ident: item for item, ident in enumerate(self._idents)}
@@ -140,8 +141,8 @@ class Decider:
             own = own_rows(scorer, [habits], counts.total)[0] if scorer.own else None
             shoppers[CUSTOMER] = Shopper(own, habits.rhythms, habits)
         return Views(
+            items=self._index,
             lines=self._line_views(list(dict.fromkeys([*lines, *rungs])), scorer),
-            skus=self._skus,
             assortment=self._goods,
             ladders=self._ladders,
             shoppers=shoppers,
@@ -181,16 +182,16 @@ class Decider:
             said, np.array([self._by_ident[i] for one in said for i, _ in one.heads], np.int64)
         )
 
-    def _line_views(self, lines: Sequence[int], scorer: Scorer) -> dict[str, LineView]:
+    def _line_views(self, lines: Sequence[int], scorer: Scorer) -> Lines:
         ordered = [line for line in lines if line < self._ordered]
         learned = dict(zip(ordered, self._learned(ordered, scorer), strict=True))
         sampled = self._sampled(lines, learned, scorer)
-        views = {}
+        views = Lines()
         for line in lines:
             sku, product = self._skus[line], self._goods.products[line]
             named, row = self._complements.row(sku, product, self._index, self._boost), learned.get(line)
             beside = bought_beside(line, row, self._goods, self._counts.orders, self._counts.total)
-            views[sku] = line_view(line, row, named, product, sampled.get(line, ()), beside)
+            views.put(sku, line_view(line, row, named, product, sampled.get(line, ()), beside))
         return views
 
     def _boost(self, item: int) -> float:
@@ -213,7 +214,7 @@ class Decider:
             policy,
         )
         if not scorer.claims_association:
-            return [replace(row, keys=b"", values=b"") for row in rows]
+            return [replace(row, elements=b"") for row in rows]
         return self._by_fits(rows, said, scorer) if scorer.weights in FITS else rows
 
     def _by_fits(

@@ -79,7 +79,7 @@ class FitReader:
         """Put what the scorer says in the place of the baseline rows of lines."""
         if not self._scorer.claims_association:
             for line in lines:
-                cache.learned[line] = replace(cache.learned[line], keys=b"", values=b"")
+                cache.learned[line] = replace(cache.learned[line], elements=b"")
         if self._fit is None:
             return
         fitted = [line for line in lines if line in cache.fits]

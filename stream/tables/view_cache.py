@@ -15,10 +15,10 @@ import numpy.typing as npt
 from stream.decisions.assortment import Assortment
 from stream.decisions.habits import Habits
 from stream.decisions.ladder import Ladder
+from stream.decisions.lines import Lines, line_view
 from stream.decisions.model import Product
 from stream.decisions.neighbours import NeighbourRow
 from stream.decisions.substitutes import bought_beside
-from stream.decisions.views import LineView, line_view
 from stream.tables.ids import sku_id, tag_of
 
 Items = npt.NDArray[np.int64]
@@ -95,14 +95,13 @@ class ViewCache:
     def __init__(self, tags: int, max_age_s: float) -> None:
         self._tags = tags
         self.index: dict[str, int] = {}
-        self.skus: list[str] = []
         self.idents: list[bytes] = []
         self.by_ident: dict[bytes, int] = {}
         self.tag_of_item: Items = np.zeros(_FIRST_ROOM, np.int64)
         self.assortment = Assortment()
         self.product_events: list[bytes | None] = []
         self.product_versions: Items = np.full(_FIRST_ROOM, UNREAD)
-        self.lines: dict[str, LineView] = {}
+        self.lines = Lines()
         self.learned: dict[int, NeighbourRow] = {}
         self.lists: dict[int, PartnerList] = {}
         self.fits: dict[int, FitList] = {}
@@ -126,6 +125,11 @@ class ViewCache:
         self.lists_read = Freshness(max_age_s)
         self.counts_read = Freshness(max_age_s)
         self.ladders_read = Freshness(max_age_s)
+
+    @property
+    def skus(self) -> list[str]:
+        """SKUs by dense index."""
+        return self.assortment.skus
 
     def number(self, skus: Iterable[str]) -> list[int]:
         """The dense index of each SKU, new ones at the end."""
@@ -196,7 +200,7 @@ class ViewCache:
         """Put together again what these items mean as lines, after a part of it changed."""
         for item in items:
             row = self.learned.get(item)
-            self.lines[self.skus[item]] = line_view(
+            view = line_view(
                 item,
                 row,
                 self.named.get(item),
@@ -204,13 +208,13 @@ class ViewCache:
                 self.sampled.get(item, ()),
                 bought_beside(item, row, self.assortment, self.order_counts, self.total_orders),
             )
+            self.lines.put(self.skus[item], view)
 
     def _new(self, sku: str, ident: bytes) -> int:
         item = len(self.skus)
         self.index[sku] = self.by_ident[ident] = item
-        self.skus.append(sku)
         self.idents.append(ident)
-        self.assortment.add()
+        self.assortment.add(sku)
         self.product_events.append(None)
         if item >= len(self.order_counts):
             self.order_counts = _with_room(self.order_counts, item, 0)

@@ -112,9 +112,9 @@ class ViewReader:
             self._catalogue.forget()
             self._afresh = False
             self._complements = ComplementReader(self._policy)
-        lines = np.array(
-            self._cache.number({line.sku for basket in baskets for line in basket.lines}), np.int64
-        )
+        skus = list({line.sku for basket in baskets for line in basket.lines})
+        lines = np.array(self._cache.number(skus), np.int64)
+        items = dict(zip(skus, lines.tolist(), strict=True))
         await self._catalogue.look(now_s)
         await self._acceptance.look(now_s)
         await self._read_products(lines)
@@ -126,7 +126,7 @@ class ViewReader:
         pins = dict(zip(pinned, self._cache.number(pinned), strict=True))
         await self._read_products(np.array(list(pins.values()), np.int64))
         heads = await self._read_personal(baskets, now_s)
-        return self._views(pins, baskets, heads)
+        return self._views(items, pins, baskets, heads)
 
     async def _read_personal(self, baskets: Sequence[Basket], now_s: float) -> Heads:
         """What the baskets' customers bought, and the most ordered items: those that popularity speaks for."""
@@ -151,11 +151,13 @@ class ViewReader:
         product = self._product(item)
         return self._policy.boost(self._cache.skus[item], () if product is None else product.category)
 
-    def _views(self, pins: dict[str, int], baskets: Sequence[Basket], heads: Heads) -> Views:
+    def _views(
+        self, items: dict[str, int], pins: dict[str, int], baskets: Sequence[Basket], heads: Heads
+    ) -> Views:
         cache, scorer, personal = self._cache, self._scorer, self._personal
         return Views(
+            items=items,
             lines=cache.lines,
-            skus=cache.skus,
             assortment=cache.assortment,
             ladders=cache.ladders,
             pins=pins,

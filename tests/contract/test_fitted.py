@@ -178,7 +178,7 @@ async def test_a_line_speaks_by_its_fit_once_it_is_there_and_by_the_baseline_unt
     reader = ViewReader(made, POLICY, max_age_s=1.0)
     sku = SKUS[2]
     before = await reader.read([basket(sku)], 0.0)
-    baseline = before.lines[sku].rows[0]
+    baseline = before.lines[sku].learned
 
     noted = reader.noted()
     assert noted == {sku_id(sku)}
@@ -194,13 +194,15 @@ async def test_a_line_speaks_by_its_fit_once_it_is_there_and_by_the_baseline_unt
     claimed = supported(row.weights[list(FITS).index(SERVED.weights)], met, POLICY.min_together)
     weights = line_weights(SERVED, claimed, n)
     expected = {held[i]: w for i, w in zip(row.neighbours, weights.tolist(), strict=True) if w}
-    served = after.lines[sku].rows[0]
-    found = memoryview(served.values).cast("q").tolist()
-    assert dict(zip([after.skus[i] for i in served.candidates()], found[::2], strict=True)) == expected
-    together = dict(zip([after.skus[i] for i in served.candidates()], found[1::2], strict=True))
+    served = after.lines[sku].learned
+    assert baseline is not None
+    assert served is not None
+    names = [after.skus[item] for item in served.candidates()]
+    assert dict(zip(names, served.whole_weights(), strict=True)) == expected
+    together = dict(zip(names, served.counts(), strict=True))
     assert together == {other: sum(sku in each and other in each for each in orders) for other in expected}
     assert served.orders == baseline.orders
-    assert served.keys != baseline.keys
+    assert served.candidates() != baseline.candidates()
     assert reader.noted() == set(), "nothing was ordered since the fit"
 
 

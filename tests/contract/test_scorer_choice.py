@@ -31,7 +31,7 @@ async def test_the_scorer_that_enough_orders_speak_for_serves_and_popularity_cla
     watch = ScorerWatch(made, reader, POLICY, tally)
     log = arrivals(order(f"o{i}", skus) for i, skus in enumerate(paired_orders(8, 400)))
     views = await reader.read([basket("a")], 0.0)
-    assert views.lines["a"].rows[0].candidates()
+    assert views.lines["a"].learned.candidates()
     assert views.version == f"{POLICY.version}+{SERVED.name}"
 
     async def served(hitting: int, orders: int, start: int) -> str | None:
@@ -42,10 +42,10 @@ async def test_the_scorer_that_enough_orders_speak_for_serves_and_popularity_cla
     assert await served(0, CHOSEN_FROM - 200, 0) is None
     assert await served(0, CHOSEN_FROM, 120) == "popularity"
     views = await reader.read([basket("a")], 200.0)
-    assert views.lines["a"].rows[0].candidates() == []
+    assert views.lines["a"].learned.candidates() == []
     assert views.version == f"{POLICY.version}+popularity"
     assert await served(NAMES.index("baseline"), CHOSEN_FROM, 240) == "baseline"
-    assert (await reader.read([basket("a")], 300.0)).lines["a"].rows[0].candidates()
+    assert (await reader.read([basket("a")], 300.0)).lines["a"].learned.candidates()
     assert tally.counts["scorers.chosen"] == 2
     assert scorer_report(await made.scorers.read(NAMES))["served"] == "baseline"
 
@@ -72,7 +72,7 @@ async def test_the_baseline_has_its_say_beside_a_fit(tables: MakeTables) -> None
     for at, scorer in enumerate((alone, beside)):
         reader.serve(scorer)
         views = await reader.read([basket("a")], float(10 * at))
-        weights[scorer.name] = {views.skus[i]: w for i, w in views.lines["a"].rows[0].weights().items()}
+        weights[scorer.name] = {views.skus[i]: w for i, w in views.lines["a"].learned.weights().items()}
 
     assert weights["beside"]["b"] - weights["alone"]["b"] == pytest.approx(0.5 * 40 / (60 + 30))
     assert weights["beside"]["c"] - weights["alone"]["c"] == pytest.approx(0.5 * 20 / (60 + 30))

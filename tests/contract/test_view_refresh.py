@@ -28,13 +28,14 @@ def said(views: Views, sku: str) -> list[object]:
     """The rows of a line with SKUs in the place of dense indices."""
 
     def by_sku(row: NeighbourRow) -> object:
-        counts = memoryview(row.values).cast("q").tolist()[1::2]
+        counts = row.counts()
         names = [views.skus[item] for item in row.candidates()]
         refused = [(views.skus[one.item], one.together, one.code) for one in row.refused]
         weights = list(row.weights().values())
         return row.source, row.orders, list(zip(names, weights, counts, strict=True)), refused
 
-    return [by_sku(row) for row in views.lines[sku].rows]
+    line = views.lines[sku]
+    return [by_sku(row) for row in (line.learned, *line.others) if row is not None]
 
 
 async def fit(tables: Tables, sku: str, random: Random, now_ms: int = 0, *, gone: bool = False) -> None:
@@ -80,7 +81,7 @@ async def test_a_partner_that_was_counted_again_for_one_line_is_for_the_others_t
     async def weight(*skus: str, now_s: float) -> float:
         views = await reader.read([basket(*skus)], now_s)
         assert together(views, skus[-1]) == {"b": 4}
-        return next(iter(views.lines[skus[-1]].rows[0].weights().values()))
+        return next(iter(views.lines[skus[-1]].learned.weights().values()))
 
     before = await weight("a", "c", now_s=0.0)
     await place(made, ["b"] * 5)

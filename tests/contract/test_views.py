@@ -71,8 +71,8 @@ def product_in(views: Views, sku: str) -> Product | None:
 
 def together(views: Views, sku: str) -> dict[str, int]:
     """Partners of a SKU with the orders that held both."""
-    row = views.lines[sku].rows[0]
-    counts = memoryview(row.values).cast("q").tolist()[1::2]
+    row = views.lines[sku].learned
+    counts = row.counts()
     return {views.skus[item]: count for item, count in zip(row.candidates(), counts, strict=True)}
 
 
@@ -87,11 +87,11 @@ async def test_views_hold_lists_products_complements_and_ladders_of_the_lines(ta
 
     assert together(views, "a") == {"b": 4}
     assert together(views, "c") == {"d": 4}
-    assert views.lines["a"].rows[0].orders == 4
+    assert views.lines["a"].learned.orders == 4
     assert [rung.sku for rung in views.ladders["r"].rungs] == ["a", "a2"]
     assert product_in(views, "b") is not None
     assert product_in(views, "x") is None
-    assert [views.skus[item] for item in views.lines["a"].rows[1].candidates()] == ["d"]
+    assert [views.skus[item] for item in views.lines["a"].others[0].candidates()] == ["d"]
 
 
 async def test_what_changed_shows_once_the_maximal_age_has_passed(tables: MakeTables) -> None:

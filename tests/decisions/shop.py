@@ -10,11 +10,12 @@ from stream.decisions.assortment import Assortment
 from stream.decisions.complements import Complements
 from stream.decisions.decide import decide_batch
 from stream.decisions.ladder import build_ladder
+from stream.decisions.lines import Lines, line_view
 from stream.decisions.model import Basket, BasketLine, Decision, Product
 from stream.decisions.neighbours import neighbour_rows
 from stream.decisions.policy import Policy
 from stream.decisions.substitutes import bought_beside
-from stream.decisions.views import Views, line_view
+from stream.decisions.views import Views
 
 NOW_MS = 1_767_225_600_000
 POLICY = Policy()
@@ -92,22 +93,24 @@ def views(
             by_range.setdefault(entry.range_id, []).append(entry)
     assortment = Assortment()
     for sku in skus:
-        assortment.add(known.get(sku))
+        assortment.add(sku, known.get(sku))
     learned = {row.item: row for row in rows}
     counted = np.array([held.get(sku, 100) for sku in skus], np.int64)
     named, factors = Complements(policy), boosts.tolist()
     return Views(
-        lines={
-            sku: line_view(
-                item,
-                learned.get(item),
-                named.row(sku, known.get(sku), index, factors.__getitem__),
-                known.get(sku),
-                beside=bought_beside(item, learned.get(item), assortment, counted, total),
-            )
-            for sku, item in index.items()
-        },
-        skus=skus,
+        items=index,
+        lines=Lines(
+            {
+                sku: line_view(
+                    item,
+                    learned.get(item),
+                    named.row(sku, known.get(sku), index, factors.__getitem__),
+                    known.get(sku),
+                    beside=bought_beside(item, learned.get(item), assortment, counted, total),
+                )
+                for sku, item in index.items()
+            }
+        ),
         assortment=assortment,
         ladders={name: build_ladder(entries, policy) for name, entries in by_range.items()},
         pins={sku: index[sku] for sku in policy.pinned()},

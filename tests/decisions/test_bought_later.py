@@ -5,7 +5,6 @@ from __future__ import annotations
 import random
 from collections.abc import Iterable
 
-import msgspec
 import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
@@ -20,9 +19,9 @@ from stream.decisions.bought_later import (
     heads_of,
     later_row,
 )
+from stream.decisions.lines import LineView
 from stream.decisions.neighbours import FRACTION, LATER, NeighbourRow
 from stream.decisions.scorers import FILL
-from stream.decisions.views import LineView
 from tests.decisions.shop import basket, decide, product, views
 
 
@@ -122,11 +121,11 @@ def test_it_is_offered_behind_every_association_and_named_for_what_it_is() -> No
     )
     line = known.lines["printer"]
     row = later_row(line.item, 20, np.array([known.skus.index("ink")]), np.array([10]))
-    assert row == NeighbourRow(line.item, row.keys, row.values, orders=20, source=LATER)
+    assert row == NeighbourRow(line.item, row.elements, orders=20, source=LATER)
     assert row.whole_weights() == [round(2.5 * FILL * FRACTION)]
-    lines = {**known.lines, "printer": LineView(line.item, (*line.rows, row))}
+    known.lines.put("printer", LineView(line.item, line.learned, (row,)))
 
-    [paper, ink] = decide(basket("printer"), msgspec.structs.replace(known, lines=lines)).offers
+    [paper, ink] = decide(basket("printer"), known).offers
 
     assert [(offer.sku, offer.reason.code) for offer in (paper, ink)] == [
         ("paper", "CO_PURCHASE"),

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from stream.decisions import explain, tiers, window
 from stream.decisions.assortment import Assortment
+from stream.decisions.lines import Lines
 from stream.decisions.model import product_of
 from stream.decisions.neighbours import neighbour_rows
 from stream.decisions.policy import Policy
@@ -141,11 +142,11 @@ def test_a_row_keeps_what_passes_the_floors_and_remembers_the_best_of_the_rest()
         (1, 2, "BELOW_SUPPORT"),
         (2, 2, "BELOW_SUPPORT"),
     ]
-    assert (empty.item, empty.orders, empty.keys, empty.refused) == (8, 5, b"", ())
+    assert (empty.item, empty.orders, len(empty), empty.refused) == (8, 5, 0, ())
 
 
 def test_what_decides_is_named_by_the_policy_and_the_scorer() -> None:
-    views = Views(lines={}, skus=[], assortment=Assortment(), policy=POLICY)
+    views = Views(items={}, lines=Lines(), assortment=Assortment(), policy=POLICY)
 
     assert views.version == POLICY.version
     assert msgspec.structs.replace(views, scorer="baseline").version == f"{POLICY.version}+baseline"

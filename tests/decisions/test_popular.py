@@ -7,12 +7,13 @@ import numpy as np
 import pytest
 
 from stream.decisions.examine import examine
+from stream.decisions.lines import LineView
 from stream.decisions.model import Decision
-from stream.decisions.neighbours import CATALOGUE, CATEGORY, NeighbourRow, told_row
+from stream.decisions.neighbours import CATALOGUE, CATEGORY, LATER, NeighbourRow, packed, told_row
 from stream.decisions.policy import Fallback, Policy
 from stream.decisions.popularity import may_speak, popular_row
 from stream.decisions.scorers import GRID, SERVED
-from stream.decisions.views import LineView, Views
+from stream.decisions.views import Views
 from tests.decisions.shop import NOW_MS, PAIRS, SHELVES, basket, codes, decide, offered, product, views
 
 BY_NAME = {scorer.name: scorer for scorer in GRID}
@@ -47,10 +48,10 @@ def test_popularity_says_whose_orders_it_counted_and_claims_nothing_else() -> No
 
 
 def test_an_association_gives_the_reason_before_popularity_does_unless_it_speaks_against() -> None:
-    known = popular(views(SHELVES, PAIRS), {"tea": 300, "milk": 200, "cream": 100})
-    against = told_row(2, known.skus.index("bread"), {known.skus.index("tea"): -0.01})
-    lines = {**known.lines, "other": LineView(known.skus.index("bread"), (against,))}
-    known = msgspec.structs.replace(known, lines=lines)
+    shop = views(SHELVES, PAIRS, numbering=["other"])
+    known = popular(shop, {"tea": 300, "milk": 200, "cream": 100})
+    against = told_row(LATER, known.skus.index("other"), {known.skus.index("tea"): -0.01})
+    known.lines.put("other", LineView(against.item, None, (against,)))
 
     assert reasons(decide(basket("bread"), known)) == {
         "tea": "POPULAR",
@@ -64,9 +65,7 @@ def test_an_association_gives_the_reason_before_popularity_does_unless_it_speaks
 def test_where_everything_speaks_against_a_product_it_is_no_offer() -> None:
     known = views(SHELVES, PAIRS)
     tea, bread = known.skus.index("tea"), known.skus.index("bread")
-    known = msgspec.structs.replace(
-        known, lines={"bread": LineView(bread, (told_row(CATALOGUE, bread, {tea: -1.0}),))}
-    )
+    known.lines.put("bread", LineView(bread, None, (told_row(CATALOGUE, bread, {tea: -1.0}),)))
 
     assert codes(decide(basket("bread"), known)) == {"tea": "BELOW_CONFIDENCE"}
     assert reasons(decide(basket("bread"), known, Policy(min_score=-2.0))) == {"tea": "COMPLEMENT"}
@@ -77,10 +76,9 @@ def test_categories_that_go_together_name_both_and_their_orders() -> None:
     known = views([*shelves, product("new-roast", 700, category=("pantry",))])
     roast, mug = known.skus.index("new-roast"), known.skus.index("mug")
     told = told_row(CATEGORY, roast, {mug: 1e-5})
-    row = NeighbourRow(
-        roast, told.keys, np.array([[9_999, 40]]).tobytes(), 200, source=CATEGORY, about="cups"
-    )
-    known = msgspec.structs.replace(known, lines={"new-roast": LineView(roast, (row,))})
+    elements = packed(np.array(told.candidates()), np.array([9_999]), np.array([40]))
+    row = NeighbourRow(roast, elements, 200, source=CATEGORY, about="cups")
+    known.lines.put("new-roast", LineView(roast, None, (row,)))
 
     [offer] = decide(basket("new-roast"), known).offers
 
@@ -127,9 +125,9 @@ def test_what_goes_with_the_category_of_a_replaced_line_is_not_told_as_lost() ->
     known = views([*rungs, product("mug")], {("a", "w"): 9}, {"b": 40})
     a = known.lines["a"]
     row = msgspec.structs.replace(told_row(CATEGORY, a.item, {known.skus.index("mug"): 1e-5}), about="cups")
-    lines = {**known.lines, "a": LineView(a.item, (*a.rows, row), a.ranged)}
+    known.lines.put("a", LineView(a.item, a.learned, (row,), a.ranged))
 
-    decision = decide(basket(("a", 1000)), msgspec.structs.replace(known, lines=lines))
+    decision = decide(basket(("a", 1000)), known)
 
     assert offered(decision, "upsell") == ["b"]
     assert "mug" not in codes(decision)

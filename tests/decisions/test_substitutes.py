@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from stream.decisions import substitutes
 from stream.decisions.examine import examine
 from stream.decisions.ladder import build_ladder
-from stream.decisions.neighbours import CATALOGUE, FRACTION, NeighbourRow, told_row
+from stream.decisions.lines import Lines, LineView
+from stream.decisions.neighbours import CATALOGUE, FRACTION, NeighbourRow, packed, told_row
 from stream.decisions.policy import Policy
 from stream.decisions.substitutes import (
     ALIKE_PERCENT,
@@ -23,7 +24,7 @@ from stream.decisions.substitutes import (
     has_other_use,
     spoken_against,
 )
-from stream.decisions.views import LineView, Views
+from stream.decisions.views import Views
 from tests.decisions.shop import NOW_MS, POLICY, basket, codes, decide, offered, product, views
 from tests.decisions.test_buy_again import due
 
@@ -45,9 +46,8 @@ def row(
 ) -> NeighbourRow:
     """A learned row of (weight, orders that held both) by item."""
     found = [(i, w, n) for i, (w, n) in partners.items()] if isinstance(partners, Mapping) else partners
-    keys = np.array([i for i, *_ in found], np.int32).tobytes()
-    values = np.array([(round(w * FRACTION), n) for _, w, n in found], np.int64).reshape(-1, 2).tobytes()
-    return NeighbourRow(item, keys, values, orders)
+    items, weights, counts = (np.array([part[at] for part in found]) for at in range(3))
+    return NeighbourRow(item, packed(items, np.rint(weights * FRACTION).astype(np.int64), counts), orders)
 
 
 def test_what_is_bought_beside_a_line_of_its_range_is_added_and_not_put_in_its_place() -> None:
@@ -160,24 +160,19 @@ BESIDE = frozenset({7})
 LADDER = build_ladder([product("a", range_id="r", rung=1), product("b", range_id="r", rung=2)], POLICY)
 
 
-def lines(
-    own: NeighbourRow | None, its: NeighbourRow | None, beside: frozenset[int] = BESIDE
-) -> dict[str, LineView]:
-    return {
-        "a": LineView(0, () if own is None else (own,), beside=beside),
-        "b": LineView(1, () if its is None else (its,)),
-    }
+def lines(own: NeighbourRow | None, its: NeighbourRow | None, beside: frozenset[int] = BESIDE) -> Lines:
+    return Lines({"a": LineView(0, own, beside=beside), "b": LineView(1, its)})
 
 
 def test_nothing_speaks_against_a_rung_that_orders_do_not_know() -> None:
     own, its = row(0, 100, {5: (0.5, 50)}), row(1, 100, {6: (0.5, 50)})
-    named = told_row(CATALOGUE, 0, {5: 1.0})
+    named = LineView(0, None, (told_row(CATALOGUE, 0, {5: 1.0}),), beside=BESIDE)
 
-    assert spoken_against("a", "b", LADDER, {}) is None
-    assert spoken_against("a", "b", LADDER, {"a": LineView(0, (own,), beside=BESIDE)}) is None
+    assert spoken_against("a", "b", LADDER, Lines()) is None
+    assert spoken_against("a", "b", LADDER, Lines({"a": LineView(0, own, beside=BESIDE)})) is None
     assert spoken_against("a", "b", LADDER, lines(None, its)) is None
     assert spoken_against("a", "b", LADDER, lines(own, None)) is None
-    assert spoken_against("a", "b", LADDER, lines(named, its)) is None
+    assert spoken_against("a", "b", LADDER, Lines({"a": named, "b": LineView(1, its)})) is None
     assert spoken_against("a", "b", LADDER, lines(own, its, frozenset())) is None
     assert spoken_against("a", "b", LADDER, lines(own, its, frozenset({1}))) == "BOUGHT_TOGETHER"
     assert spoken_against("a", "b", LADDER, lines(own, its)) == "OTHER_USE"
@@ -275,4 +270,4 @@ def test_the_odd_order_of_an_office_makes_no_department_of_a_ladder() -> None:
 def test_without_a_range_nothing_is_bought_beside_within_it() -> None:
     known: Views = views(DEPARTMENT, {("bottle", "wax"): 40, ("wax", "cage"): 40})
 
-    assert {sku for sku, line in known.lines.items() if line.beside} == set()
+    assert not any(known.lines[sku].beside for sku in known.skus)

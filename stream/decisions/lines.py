@@ -1,0 +1,141 @@
+"""Lines: what SKUs mean when they are lines of a basket.
+
+Most lines say one thing, what they were bought with. That is asked of two thousand lines of every batch, so it lies in
+one heap of elements, gathered for a whole chunk at once; whatever else a line may say or be is an object, looked at
+only where there is one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+from msgspec import Struct
+
+from stream.decisions.columns import Column, Runs, runs, with_room
+from stream.decisions.model import Product
+from stream.decisions.neighbours import ELEMENT, NeighbourRow
+
+Integers = npt.NDArray[np.int64]
+
+_ROOM: Final = 16
+"""Elements by which the room of a row grows: one that is made anew mostly fits where it was."""
+
+_GATHERED: Final = f"V{ELEMENT.itemsize}"
+"""An element as one number: gathering it costs a fraction of gathering a record."""
+
+_FIRST_ELEMENTS: Final = 4_096
+
+
+class LineView(Struct, frozen=True, gc=False):
+    """What a SKU means when it is a line: its dense index, the row of what it was bought with, the rows of others that
+    speak for it (complements, what a sample says), and its product where that stands in a range. Of such a product
+    alone are told whether its learned row speaks for anything, and what of the range is bought beside it
+    (`substitutes`)."""
+
+    item: int
+    learned: NeighbourRow | None = None
+    others: tuple[NeighbourRow, ...] = ()
+    ranged: Product | None = None
+    speaks: bool = False
+    beside: frozenset[int] = frozenset()
+
+
+def line_view(
+    item: int,
+    learned: NeighbourRow | None,
+    named: NeighbourRow | None,
+    product: Product | None,
+    sampled: tuple[NeighbourRow, ...] = (),
+    beside: frozenset[int] = frozenset(),
+) -> LineView:
+    """The view of a SKU from its parts; those it does not have are None. `sampled`: what a sample of orders says."""
+    others = sampled if named is None else (named, *sampled)
+    if product is None or product.range_id is None:
+        return LineView(item, learned, others)
+    speaks = learned is not None and max(learned.whole_weights(), default=0) > 0
+    return LineView(item, learned, others, product, speaks, beside)
+
+
+class Lines:
+    """Line views by SKU; the rows of what was bought together by dense index as well.
+
+    `more_of` is 1 for lines that stand in a range, or that others than orders speak for as well, else 0; `orders_of`
+    are the orders of a line. Both are by dense index.
+    """
+
+    def __init__(self, views: Mapping[str, LineView] | None = None) -> None:
+        self._items: dict[str, int] = {}
+        self._views: dict[int, LineView] = {}
+        self._heap = np.zeros(_FIRST_ELEMENTS, _GATHERED)
+        self._used = 0
+        self._runs, self._room = Runs(), Column(np.int64, 0)
+        self.orders_of, self.more_of = Column(np.int64, 0), Column(np.int8, 0)
+        for sku, view in (views or {}).items():
+            self.put(sku, view)
+
+    def __contains__(self, sku: str) -> bool:
+        return sku in self._items
+
+    def __getitem__(self, sku: str) -> LineView:
+        return self._views[self._items[sku]]
+
+    def get(self, sku: str) -> LineView | None:
+        """What a SKU means as a line, None where nothing is known of it."""
+        item = self._items.get(sku)
+        return None if item is None else self._views[item]
+
+    def at(self, item: int) -> LineView:
+        """What an item means as a line."""
+        return self._views.get(item) or LineView(item)
+
+    def put(self, sku: str, view: LineView) -> None:
+        """Say what a SKU now means as a line."""
+        item, learned = view.item, view.learned
+        before = self._views.get(item)
+        self._items[sku] = item
+        self._views[item] = view
+        self.more_of[item] = view.ranged is not None or bool(view.others)
+        if before is None or before.learned is not learned:
+            self._keep(item, b"" if learned is None else learned.elements)
+            self.orders_of[item] = 0 if learned is None else learned.orders
+
+    def _keep(self, item: int, elements: bytes) -> None:
+        length = len(elements) // ELEMENT.itemsize
+        start, _ = self._runs[item]
+        if length > self._room[item]:
+            room = length + _ROOM - length % _ROOM
+            if self._used + room > len(self._heap):
+                self._heap = with_room(self._heap, self._used + room)
+            start, self._room[item] = self._used, room
+            self._used += room
+        self._heap[start : start + length] = np.frombuffer(elements, _GATHERED)
+        self._runs[item] = start, length
+
+    def gather(self, refs: Integers, others: list[NeighbourRow]) -> tuple[Integers, npt.NDArray[np.void]]:
+        """The elements of rows, row after row, and where each begins (one bound more than there are rows).
+
+        A row is that of the line with this dense index, or `others[~ref]` where `ref` is negative.
+        """
+        if not others:
+            starts, lengths = self._runs.take(refs)
+        else:
+            at, room = np.cumsum([0, *map(len, others)]), self._with_others(others)
+            own, other = np.maximum(refs, 0), np.maximum(~refs, 0)
+            starts, lengths = self._runs.take(own)
+            starts = np.where(refs < 0, (room + at)[other], starts)
+            lengths = np.where(refs < 0, np.diff(at)[other], lengths)
+        bounds = np.zeros(len(refs) + 1, np.int64)
+        np.cumsum(lengths, out=bounds[1:])
+        return bounds, self._heap.take(runs(starts, lengths)).view(ELEMENT)
+
+    def _with_others(self, others: list[NeighbourRow]) -> int:
+        """Write rows that are no line's into the room at the end, until the next ones are; where they begin."""
+        elements = np.frombuffer(b"".join([row.elements for row in others]), _GATHERED)
+        end = self._used + len(elements)
+        if end > len(self._heap):
+            self._heap = with_room(self._heap, end)
+        self._heap[self._used : end] = elements
+        return self._used

@@ -1,0 +1,41 @@
+"""What upsells take the ground from: candidates that the lines they replace alone spoke for."""
+
+from __future__ import annotations
+
+from heapq import nlargest
+from typing import Final
+
+from stream.decisions.candidates import Considered
+from stream.decisions.codes import SUPERSEDED_BY_UPSELL
+from stream.decisions.neighbours import ORDERS
+from stream.decisions.scoring import Integers
+from stream.decisions.views import Views
+from stream.suggestion import Suppressed
+
+SUPERSEDED_KEPT: Final = 3
+"""Candidates of a basket's replaced lines that are reported as superseded."""
+
+
+def superseded(considered: Considered, candidates: Integers, views: Views) -> list[Suppressed]:
+    """The best candidates of replaced lines that are none of the basket that results, nor in it; of equal ones the
+    first by SKU. `candidates` are the dense indices of those of the basket that results."""
+    chosen, lines, skus = considered.upsells.chosen, views.lines, views.skus
+    offered = [lines.get(up.offered.sku) for up in chosen]
+    spoken_for = {
+        *candidates.tolist(),
+        *considered.cart,
+        *(line.item for line in offered if line is not None),
+    }
+    lost: dict[int, int] = {}
+    for up in chosen:
+        held = lines[up.held.sku]
+        for row in (held.learned, *held.others):
+            if row is None or row.source < ORDERS:
+                continue
+            for item, weight in zip(row.candidates(), row.whole_weights(), strict=True):
+                if item not in spoken_for:
+                    lost[item] = lost.get(item, 0) + weight
+    # The SKU is asked only of those that may be told: a basket loses dozens.
+    least = min(nlargest(SUPERSEDED_KEPT, lost.values()), default=0)
+    best = sorted((-weight, skus[item]) for item, weight in lost.items() if weight >= least)
+    return [Suppressed(sku, SUPERSEDED_BY_UPSELL) for _, sku in best[:SUPERSEDED_KEPT]]
