@@ -33,7 +33,7 @@ from stream.decisions.model import Basket, Product
 from stream.decisions.neighbours import NeighbourRow, neighbour_rows
 from stream.decisions.policy import Policy
 from stream.decisions.scoring import Ranking, in_chunks, score
-from stream.decisions.substitutes import bought_beside
+from stream.decisions.substitutes import judged
 from stream.decisions.views import Views
 from stream.events import BasketUpdated, Line
 from stream.ops.memory import work_in_batches
@@ -203,7 +203,10 @@ def shop(skus_count: int, baskets_count: int, seed: int, ladders: bool) -> tuple
             {
                 skus[n]: line_view(
                     *(n, learned[n], None, catalogue[n]),
-                    beside=bought_beside(n, learned[n], assortment, orders, TOTAL),
+                    judged=judged(
+                        *(n, learned[n].orders, np.array(learned[n].candidates())),
+                        *(np.array(learned[n].counts()), assortment, orders, TOTAL),
+                    ),
                 )
                 for n in wanted
             }

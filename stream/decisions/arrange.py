@@ -82,7 +82,7 @@ def arrange(considered: Considered, at: int, ranking: Ranking, views: Views) -> 
     if room > 0 or weighing:
         gap = gap_to_threshold(considered) if policy.thresholds and room > 0 else 0
         further = LOOK_FURTHER if gap or policy.value_weight else weighing
-        _pick(draft, room + further, wanted, ranking.walk(at), views)
+        _pick(draft, room + further, wanted - len(upsells), ranking.walk(at), views)
         picked = draft.picked
         if policy.value_weight:
             picked[:] = by_value(picked, policy.value_weight, Worth(considered, picked, views))
@@ -102,8 +102,8 @@ def _outbids(picked: Sequence[Ranked], room: int, considered: Considered, views:
     return expected is not None and expected > min(up.expected for up in considered.upsells.chosen)
 
 
-def _pick(draft: Draft, most: int, wanted: int, ranked: Iterable[Ranked], views: Views) -> None:
-    """Walk down the ranking and take what goes with the basket.
+def _pick(draft: Draft, most: int, places: int, ranked: Iterable[Ranked], views: Views) -> None:
+    """Walk down the ranking and take what goes with the basket. There are so many `places` for what is added to it.
 
     Of several products of one range that no line is of, which to take is the shopper's choice: all may be offered.
     What is due again has been chosen, and nothing is offered instead of it.
@@ -119,7 +119,11 @@ def _pick(draft: Draft, most: int, wanted: int, ranked: Iterable[Ranked], views:
         or policy.banned_categories
     )
     plain = () if limited else goods.plain_in(basket.currency)
-    cap = most if policy.max_per_category is None else policy.max_per_category * -(-wanted // OFFERS_CAPPED)
+    cap = (
+        most
+        if policy.max_per_category is None
+        else policy.max_per_category * max(1, -(-places // OFFERS_CAPPED))
+    )
     kinds, floor, again = goods.kinds, policy.min_score, draft.again.items
     range_of = goods.range_of
     ranges = [range_of[item] for item in cart if range_of[item]] if considered.ranged else []

@@ -8,7 +8,7 @@ only where there is one.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Final
+from typing import Final, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -29,18 +29,33 @@ _GATHERED: Final = f"V{ELEMENT.itemsize}"
 _FIRST_ELEMENTS: Final = 4_096
 
 
+class Judged(NamedTuple):
+    """What orders say of the other products of a line's range, by dense index: which are surely bought `beside` it, and
+    which are bought with it as often as chance has it, and so do not take its place either. Neither says anything of a
+    product that is in none of the two: the catalogue is believed."""
+
+    beside: frozenset[int] = frozenset()
+    at_chance: frozenset[int] = frozenset()
+
+    def lets_in(self, item: int) -> bool:
+        """Whether a product of the range may be added to the line."""
+        return item in self.beside or item in self.at_chance
+
+
+UNJUDGED: Final = Judged()
+
+
 class LineView(Struct, frozen=True, gc=False):
     """What a SKU means when it is a line: its dense index, the row of what it was bought with, the rows of others that
     speak for it (complements, what a sample says), and its product where that stands in a range. Of such a product
-    alone are told whether its learned row speaks for anything, and what of the range is bought beside it
-    (`substitutes`)."""
+    alone are told whether its learned row speaks for anything, and how orders judge the range (`substitutes`)."""
 
     item: int
     learned: NeighbourRow | None = None
     others: tuple[NeighbourRow, ...] = ()
     ranged: Product | None = None
     speaks: bool = False
-    beside: frozenset[int] = frozenset()
+    judged: Judged = UNJUDGED
 
 
 def line_view(
@@ -49,14 +64,14 @@ def line_view(
     named: NeighbourRow | None,
     product: Product | None,
     sampled: tuple[NeighbourRow, ...] = (),
-    beside: frozenset[int] = frozenset(),
+    judged: Judged = UNJUDGED,
 ) -> LineView:
     """The view of a SKU from its parts; those it does not have are None. `sampled`: what a sample of orders says."""
     others = sampled if named is None else (named, *sampled)
     if product is None or product.range_id is None:
         return LineView(item, learned, others)
     speaks = learned is not None and max(learned.whole_weights(), default=0) > 0
-    return LineView(item, learned, others, product, speaks, beside)
+    return LineView(item, learned, others, product, speaks, judged)
 
 
 class Lines:

@@ -87,7 +87,7 @@ class Policy(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """Offers that replace a line, in one decision."""
 
     max_per_category: Cap | None = 3
-    """Cross-sells of one category path among every five offers asked for, or part of five; None is no cap."""
+    """Cross-sells of one category path for every five places that upsells leave, or part of five; None is no cap."""
 
     trust_ranges: bool = False
     """Whether a range is what the catalogue says, products that replace each other, whatever orders say of them."""

@@ -19,7 +19,7 @@ import numpy.typing as npt
 from stream.decisions.assortment import Assortment
 from stream.decisions.codes import BOUGHT_TOGETHER, OTHER_USE
 from stream.decisions.ladder import Ladder
-from stream.decisions.lines import Lines
+from stream.decisions.lines import UNJUDGED, Judged, Lines
 from stream.decisions.neighbours import NeighbourRow
 from stream.decisions.policy import Policy
 from stream.decisions.views import Views
@@ -46,26 +46,55 @@ LONG_ROW: Final = 40
 """Partner lists end after 50, of which a row may have left some out: what one of 40 does not name may have had no
 room."""
 
-NOTHING: Final[frozenset[int]] = frozenset()
+NEARLY: Final = 2
+"""Standard deviations below chance up to which two products are bought together as chance has it."""
+
+FEWEST_BY_CHANCE: Final = 10
+"""Orders with both that chance has to expect before their absence says that one replaces the other."""
 
 
-def bought_beside(
-    item: int, row: NeighbourRow | None, goods: Assortment, orders: npt.NDArray[np.int64], total: int
-) -> frozenset[int]:
-    """The items of an item's range that its learned row speaks for and that are surely bought with it.
+def judged(
+    item: int,
+    own: int,
+    partners: npt.NDArray[np.int64],
+    together: npt.NDArray[np.int64],
+    goods: Assortment,
+    orders: npt.NDArray[np.int64],
+    total: int,
+) -> Judged:
+    """What a line's partners, and the orders that held both, say of its range.
 
-    `orders` are those of each item, by dense index, `total` those of the shop.
+    `own` are the orders of the line, `orders` those of each partner, by dense index, `total` those of the shop.
     """
-    of_range = goods.range_of[item]
-    if not of_range or row is None:
-        return NOTHING
-    return frozenset(
-        other
-        for other, weight, together in zip(row.candidates(), row.whole_weights(), row.counts(), strict=True)
-        if goods.range_of[other] == of_range
-        and weight > 0
-        and are_bought_together(together, row.orders, int(orders[other]), total)
+    of_range, range_of = goods.range_of[item], goods.range_of
+    if not of_range:
+        return UNJUDGED
+    alike = [
+        (other, met, int(orders[other]))
+        for other, met in zip(partners.tolist(), together.tolist(), strict=True)
+        if range_of[other] == of_range
+    ]
+    return Judged(
+        frozenset(other for other, met, its in alike if are_bought_together(met, own, its, total)),
+        frozenset(other for other, met, its in alike if is_as_by_chance(met, own, its, total)),
     )
+
+
+def is_as_by_chance(together: int, orders: int, other_orders: int, total: int) -> bool:
+    """Whether so many of `total` orders held both of two products as chance has it, or more, and enough to tell.
+
+    What replaces each other is hardly ever bought together.
+
+    >>> [is_as_by_chance(together, 500, 1000, 10_000) for together in (35, 36)]
+    [False, True]
+    >>> is_as_by_chance(9, 90, 1000, 10_000)
+    False
+    """
+    by_chance = orders * other_orders
+    short = by_chance - together * total
+    if by_chance < FEWEST_BY_CHANCE * total:
+        return False
+    return short <= 0 or short * short <= NEARLY * NEARLY * by_chance * total
 
 
 def are_bought_together(together: int, orders: int, other_orders: int, total: int) -> bool:
@@ -84,11 +113,11 @@ def are_bought_together(together: int, orders: int, other_orders: int, total: in
 
 
 def replaces(item: int, cart: Sequence[int], views: Views, policy: Policy) -> bool:
-    """Whether an item replaces a product of the cart: one of its range beside which it is not bought."""
+    """Whether an item replaces a product of the cart: one of its range that does not let it in."""
     lines, range_of = views.lines, views.assortment.range_of
     of_range = range_of[item]
     return bool(of_range) and any(
-        range_of[held] == of_range and (policy.trust_ranges or item not in lines.at(held).beside)
+        range_of[held] == of_range and (policy.trust_ranges or not lines.at(held).judged.lets_in(item))
         for held in cart
     )
 
@@ -102,9 +131,9 @@ def spoken_against(held: str, rung: str, ladder: Ladder, lines: Lines) -> str | 
     line, other = lines.get(held), lines.get(rung)
     if line is None or other is None:
         return None
-    if other.item in line.beside:
+    if other.item in line.judged.beside:
         return BOUGHT_TOGETHER
-    if not line.beside and not other.beside:
+    if not line.judged.beside and not other.judged.beside:
         return None
     own, its = line.learned, other.learned
     if own is None or its is None:

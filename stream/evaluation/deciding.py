@@ -20,7 +20,7 @@ from stream.decisions.decide import decide_batch
 from stream.decisions.fitted_rows import FittedWeights, fitted_rows, with_baseline
 from stream.decisions.habits import Habits, own_rows
 from stream.decisions.ladder import Ladder, build_ladder
-from stream.decisions.lines import Lines, line_view
+from stream.decisions.lines import UNJUDGED, Lines, line_view
 from stream.decisions.model import Basket, Product, product_of
 from stream.decisions.neighbours import NeighbourRow, neighbour_rows
 from stream.decisions.order_sample import OrderSample
@@ -29,7 +29,7 @@ from stream.decisions.popularity import may_speak, popular_row
 from stream.decisions.sampled import said_of, sampled_rows
 from stream.decisions.scorers import FITS, Scorer
 from stream.decisions.selection import TOP
-from stream.decisions.substitutes import bought_beside
+from stream.decisions.substitutes import judged
 from stream.decisions.views import Shopper, Views
 from stream.evaluation.neighbourhoods import Neighbourhoods
 from stream.evaluation.pair_counts import PairCounts
@@ -88,12 +88,16 @@ class Decider:
         most: int = TOP,
         channel: str = CHANNEL,
     ) -> list[int]:
-        """What a worker would offer beside these lines, best first, by number of the SKU.
+        """What a worker would offer to add to these lines, best first, by number of the SKU.
 
+        What takes a line's place is no answer to the question what else was bought: so many offers more are asked for.
         What is only in the catalogue counts as an offer, too: numbers go on behind those of the SKUs that are ordered.
         """
         offers = self.decide(lines, scorer, habits, at_ms, measured=measured, most=most, channel=channel)
-        return [self._index[offer.sku] for offer in offers]
+        if instead := sum(offer.replaces_sku is not None for offer in offers):
+            more = most + instead
+            offers = self.decide(lines, scorer, habits, at_ms, measured=measured, most=more, channel=channel)
+        return [self._index[offer.sku] for offer in offers if offer.replaces_sku is None]
 
     def decide(
         self,
@@ -183,24 +187,32 @@ class Decider:
         )
 
     def _line_views(self, lines: Sequence[int], scorer: Scorer) -> Lines:
-        ordered = [line for line in lines if line < self._ordered]
-        learned = dict(zip(ordered, self._learned(ordered, scorer), strict=True))
+        ordered, counts = [line for line in lines if line < self._ordered], self._counts
+        said = self._neighbourhoods.said(ordered)
+        learned = dict(zip(ordered, self._learned(ordered, said, scorer), strict=True))
+        judgements = {
+            line: judged(
+                *(line, each.orders, each.partners, each.together),
+                *(self._goods, counts.orders, counts.total),
+            )
+            for line, each in zip(ordered, said, strict=True)
+        }
         sampled = self._sampled(lines, learned, scorer)
         views = Lines()
         for line in lines:
             sku, product = self._skus[line], self._goods.products[line]
             named, row = self._complements.row(sku, product, self._index, self._boost), learned.get(line)
-            beside = bought_beside(line, row, self._goods, self._counts.orders, self._counts.total)
-            views.put(sku, line_view(line, row, named, product, sampled.get(line, ()), beside))
+            judgement = judgements.get(line, UNJUDGED)
+            views.put(sku, line_view(line, row, named, product, sampled.get(line, ()), judgement))
         return views
 
     def _boost(self, item: int) -> float:
         product = self._goods.products[item]
         return self._policy.boost(self._skus[item], () if product is None else product.category)
 
-    def _learned(self, lines: Sequence[int], scorer: Scorer) -> list[NeighbourRow]:
+    def _learned(self, lines: Sequence[int], said: Sequence[SaidLine], scorer: Scorer) -> list[NeighbourRow]:
         """The rows of what these lines were bought with, by a scorer."""
-        said, counts, policy = self._neighbourhoods.said(lines), self._counts, self._policy
+        counts, policy = self._counts, self._policy
         none = np.zeros(0, np.int64)
         partners = np.concatenate([none, *(each.partners for each in said)])
         rows = neighbour_rows(

@@ -15,10 +15,10 @@ import numpy.typing as npt
 from stream.decisions.assortment import Assortment
 from stream.decisions.habits import Habits
 from stream.decisions.ladder import Ladder
-from stream.decisions.lines import Lines, line_view
+from stream.decisions.lines import UNJUDGED, Lines, line_view
 from stream.decisions.model import Product
 from stream.decisions.neighbours import NeighbourRow
-from stream.decisions.substitutes import bought_beside
+from stream.decisions.substitutes import judged
 from stream.tables.ids import sku_id, tag_of
 
 Items = npt.NDArray[np.int64]
@@ -199,14 +199,19 @@ class ViewCache:
     def look_again(self, items: Iterable[int]) -> None:
         """Put together again what these items mean as lines, after a part of it changed."""
         for item in items:
-            row = self.learned.get(item)
+            goods, kept = self.assortment, self.lists.get(item)
             view = line_view(
                 item,
-                row,
+                self.learned.get(item),
                 self.named.get(item),
-                self.assortment.products[item],
+                goods.products[item],
                 self.sampled.get(item, ()),
-                bought_beside(item, row, self.assortment, self.order_counts, self.total_orders),
+                UNJUDGED
+                if kept is None
+                else judged(
+                    *(item, kept.orders, kept.partners, kept.counts),
+                    *(goods, self.order_counts, self.total_orders),
+                ),
             )
             self.lines.put(self.skus[item], view)
 

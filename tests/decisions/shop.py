@@ -14,7 +14,7 @@ from stream.decisions.lines import Lines, line_view
 from stream.decisions.model import Basket, BasketLine, Decision, Product
 from stream.decisions.neighbours import neighbour_rows
 from stream.decisions.policy import Policy
-from stream.decisions.substitutes import bought_beside
+from stream.decisions.substitutes import judged
 from stream.decisions.views import Views
 
 NOW_MS = 1_767_225_600_000
@@ -34,6 +34,7 @@ SHELVES = [
     product("cream", 150, range_id="milk", rung=1),
     product("tea", 400),
 ]
+NO_PARTNERS = (np.zeros(0, np.int64), np.zeros(0, np.int64))
 PAIRS = {("bread", "milk"): 40, ("bread", "coffee"): 30}
 """A grocer: what is known of its products, and the orders that held both of two."""
 
@@ -95,6 +96,13 @@ def views(
     for sku in skus:
         assortment.add(sku, known.get(sku))
     learned = {row.item: row for row in rows}
+    partners = {
+        sku: (
+            np.array([index[other] for other, _ in of_sku], np.int64),
+            np.array([count for _, count in of_sku], np.int64),
+        )
+        for sku, of_sku in lists
+    }
     counted = np.array([held.get(sku, 100) for sku in skus], np.int64)
     named, factors = Complements(policy), boosts.tolist()
     return Views(
@@ -106,7 +114,10 @@ def views(
                     learned.get(item),
                     named.row(sku, known.get(sku), index, factors.__getitem__),
                     known.get(sku),
-                    beside=bought_beside(item, learned.get(item), assortment, counted, total),
+                    judged=judged(
+                        *(item, int(counted[item]), *partners.get(sku, NO_PARTNERS)),
+                        *(assortment, counted, total),
+                    ),
                 )
                 for sku, item in index.items()
             }

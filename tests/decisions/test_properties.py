@@ -175,12 +175,12 @@ def test_the_offers_of_a_decision_go_together(shop: Shop, asked: Basket, policy:
         assert len({frozenset(column.features) for column in offer.ladder}) == 1
     for offer in ups:
         step = seen.lines[offer.replaces_sku or ""], seen.lines[offer.sku]
-        assert policy.trust_ranges or step[1].item not in step[0].beside
+        assert policy.trust_ranges or step[1].item not in step[0].judged.beside
     added = [known[offer.sku] for offer in crosses if offer.sku in known]
     for entry in added:
         alike = [sku for sku in cart if sku in known and known[sku].range_id == entry.range_id is not None]
         assert not alike or not policy.trust_ranges
-        assert all(seen.lines[entry.sku].item in seen.lines[sku].beside for sku in alike)
+        assert all(seen.lines[sku].judged.lets_in(seen.lines[entry.sku].item) for sku in alike)
     bundled = [offer for offer in decision.offers if offer.bundle is not None]
     for bundle in {offer.bundle for offer in bundled}:
         parts = [offer for offer in bundled if offer.bundle == bundle]

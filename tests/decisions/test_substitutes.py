@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from stream.decisions import substitutes
 from stream.decisions.examine import examine
 from stream.decisions.ladder import build_ladder
-from stream.decisions.lines import Lines, LineView
+from stream.decisions.lines import UNJUDGED, Judged, Lines, LineView
 from stream.decisions.neighbours import CATALOGUE, FRACTION, NeighbourRow, packed, told_row
 from stream.decisions.policy import Policy
 from stream.decisions.substitutes import (
@@ -22,6 +22,7 @@ from stream.decisions.substitutes import (
     PARTNERS_COMPARED,
     are_bought_together,
     has_other_use,
+    is_as_by_chance,
     spoken_against,
 )
 from stream.decisions.views import Views
@@ -68,13 +69,34 @@ def test_what_is_bought_beside_a_line_of_its_range_is_added_and_not_put_in_its_p
     assert offered(alone) == ["cage"]
 
 
-def test_what_is_bought_beside_each_other_only_by_chance_stays_a_substitute() -> None:
+def test_what_is_bought_beside_each_other_only_by_chance_is_still_a_step_up() -> None:
     pairs = {("bottle", "cage"): 12, ("wax", "cage"): 40, ("bottle", "wax"): 20}
     known = views(DEPARTMENT, pairs, total=1_000)
 
     decision = decide(basket(("bottle", 500), ("wax", 300)), known)
 
     assert [(offer.kind, offer.sku) for offer in decision.offers] == [("upsell", "cage")]
+
+
+@pytest.mark.parametrize(("together", "lets_in"), [(3, False), (4, True), (12, True)])
+def test_what_is_bought_with_a_line_as_often_as_chance_has_it_does_not_replace_it(
+    together: int, lets_in: bool
+) -> None:
+    # Chance expects ten orders with both.
+    known = views(DEPARTMENT, {("bottle", "cage"): together, ("wax", "cage"): 40}, total=1_000)
+
+    decision = decide(basket(("bottle", 500), ("wax", 300)), known, Policy(max_upsells=0))
+
+    assert (offered(decision) == ["cage"]) is lets_in
+    assert (codes(decision).get("cage") == "SAME_RANGE") is not lets_in
+
+
+def test_too_few_orders_for_chance_to_expect_any_leave_the_catalogue_its_word() -> None:
+    known = views(DEPARTMENT, {("bottle", "cage"): 12, ("wax", "cage"): 40}, total=1_001)
+
+    decision = decide(basket(("bottle", 500), ("wax", 300)), known, Policy(max_upsells=0))
+
+    assert codes(decision)["cage"] == "SAME_RANGE"
 
 
 def test_every_line_of_the_range_has_to_be_bought_with_what_is_added() -> None:
@@ -161,15 +183,15 @@ LADDER = build_ladder([product("a", range_id="r", rung=1), product("b", range_id
 
 
 def lines(own: NeighbourRow | None, its: NeighbourRow | None, beside: frozenset[int] = BESIDE) -> Lines:
-    return Lines({"a": LineView(0, own, beside=beside), "b": LineView(1, its)})
+    return Lines({"a": LineView(0, own, judged=Judged(beside)), "b": LineView(1, its)})
 
 
 def test_nothing_speaks_against_a_rung_that_orders_do_not_know() -> None:
     own, its = row(0, 100, {5: (0.5, 50)}), row(1, 100, {6: (0.5, 50)})
-    named = LineView(0, None, (told_row(CATALOGUE, 0, {5: 1.0}),), beside=BESIDE)
+    named = LineView(0, None, (told_row(CATALOGUE, 0, {5: 1.0}),), judged=Judged(BESIDE))
 
     assert spoken_against("a", "b", LADDER, Lines()) is None
-    assert spoken_against("a", "b", LADDER, Lines({"a": LineView(0, own, beside=BESIDE)})) is None
+    assert spoken_against("a", "b", LADDER, Lines({"a": LineView(0, own, judged=Judged(BESIDE))})) is None
     assert spoken_against("a", "b", LADDER, lines(None, its)) is None
     assert spoken_against("a", "b", LADDER, lines(own, None)) is None
     assert spoken_against("a", "b", LADDER, Lines({"a": named, "b": LineView(1, its)})) is None
@@ -251,6 +273,15 @@ def test_the_use_of_a_rung_is_that_of_the_formula_in_any_order(
 
 
 @given(st.integers(0, 500), st.integers(1, 500), st.integers(1, 500), st.integers(1_000, 100_000))
+def test_what_is_as_by_chance_stays_so_with_more_orders_together(
+    together: int, one: int, other: int, total: int
+) -> None:
+    if is_as_by_chance(together, one, other, total):
+        assert is_as_by_chance(together + 1, one, other, total)
+        assert one * other >= 10 * total
+
+
+@given(st.integers(0, 500), st.integers(1, 500), st.integers(1, 500), st.integers(1_000, 100_000))
 def test_more_orders_together_are_never_less_sure(together: int, one: int, other: int, total: int) -> None:
     if are_bought_together(together, one, other, total):
         assert are_bought_together(together + 1, one, other, total)
@@ -270,4 +301,4 @@ def test_the_odd_order_of_an_office_makes_no_department_of_a_ladder() -> None:
 def test_without_a_range_nothing_is_bought_beside_within_it() -> None:
     known: Views = views(DEPARTMENT, {("bottle", "wax"): 40, ("wax", "cage"): 40})
 
-    assert not any(known.lines[sku].beside for sku in known.skus)
+    assert all(known.lines[sku].judged == UNJUDGED for sku in known.skus)
