@@ -17,15 +17,11 @@ SUPERSEDED_KEPT: Final = 3
 
 
 def superseded(considered: Considered, candidates: Integers, views: Views) -> list[Suppressed]:
-    """The best candidates of replaced lines that are none of the basket that results, nor in it; of equal ones the
-    first by SKU. `candidates` are the dense indices of those of the basket that results."""
+    """The best of what replaced lines spoke for that is no candidate of the basket that results, nor in it; of equal
+    ones the first by SKU. `candidates` are the dense indices of those of the basket that results."""
     chosen, lines, skus = considered.upsells.chosen, views.lines, views.skus
-    offered = [lines.get(up.offered.sku) for up in chosen]
-    spoken_for = {
-        *candidates.tolist(),
-        *considered.cart,
-        *(line.item for line in offered if line is not None),
-    }
+    offered = {up.offered.sku for up in chosen}
+    spoken_for = {*candidates.tolist(), *considered.cart}
     lost: dict[int, int] = {}
     for up in chosen:
         held = lines[up.held.sku]
@@ -36,6 +32,7 @@ def superseded(considered: Considered, candidates: Integers, views: Views) -> li
                 if item not in spoken_for:
                     lost[item] = lost.get(item, 0) + weight
     # The SKU is asked only of those that may be told: a basket loses dozens.
-    least = min(nlargest(SUPERSEDED_KEPT, lost.values()), default=0)
+    least = max(1, min(nlargest(SUPERSEDED_KEPT + len(offered), lost.values()), default=1))
     best = sorted((-weight, skus[item]) for item, weight in lost.items() if weight >= least)
-    return [Suppressed(sku, SUPERSEDED_BY_UPSELL) for _, sku in best[:SUPERSEDED_KEPT]]
+    told = [sku for _, sku in best if sku not in offered]
+    return [Suppressed(sku, SUPERSEDED_BY_UPSELL) for sku in told[:SUPERSEDED_KEPT]]

@@ -8,7 +8,7 @@ import msgspec
 import pytest
 
 from stream.decisions.codes import SUPERSEDED_BY_UPSELL
-from stream.decisions.lines import Lines
+from stream.decisions.lines import Lines, LineView
 from stream.decisions.model import Decision
 from stream.decisions.neighbours import CATALOGUE, CATEGORY, LATER, ORDERS, POPULAR, told_row
 from stream.decisions.policy import Policy
@@ -131,3 +131,31 @@ def test_a_rung_that_no_view_is_of_is_offered_and_lent_the_lines_co_purchases() 
         ("cross_sell", "y"),
     ]
     assert codes(decision) == {"made-for-a": SUPERSEDED_BY_UPSELL}
+
+
+def test_neither_what_a_line_speaks_against_nor_the_rung_itself_is_lost() -> None:
+    known = views(
+        [rung("a", 1, 1000, complements=(("b", 1.0), ("made-for-a", 1.0))), rung("b", 2, 1100)],
+        KNOWN_RUNG | {("a", "x"): 60},
+    )
+    line, y = known.lines["a"], known.skus.index("made-for-a")
+    known.lines.put(
+        "a", LineView(line.item, told_row(ORDERS, line.item, {y: -0.5}), line.others, line.ranged)
+    )
+
+    decision = decide(basket_of(("a", 1000)), known)
+
+    assert replaced(decision) == ["made-for-a"], (
+        "named by the catalogue for more than orders speak against it"
+    )
+    against = LineView(line.item, told_row(ORDERS, line.item, {known.skus.index("x"): -0.5}), (), line.ranged)
+    known.lines.put("a", against)
+    assert replaced(decide(basket_of(("a", 1000)), known)) == []
+
+
+def test_a_rung_that_no_view_is_of_is_not_told_as_lost_though_the_line_names_it() -> None:
+    known = views([rung("a", 1, 1000, complements=(("b", 1.0),)), rung("b", 2, 1100)], {("a", "x"): 60})
+
+    decision = decide(basket_of(("a", 1000)), without_line(known, "b"))
+
+    assert (offered(decision, "upsell"), replaced(decision)) == (["b"], [])
