@@ -26,7 +26,7 @@ from stream.tables.view_cache import NEVER, Items, ViewCache
 MOST_CACHED = 200_000
 """SKUs a worker remembers before it starts afresh: about 400 bytes each."""
 MOST_LISTS = 50_000
-"""Partner lists it remembers before it starts afresh: up to 3 kB each."""
+"""Partner lists it remembers before it starts afresh: up to 5 kB each, with the rows made of them."""
 
 
 class ViewReader:

@@ -9,6 +9,7 @@ import pytest
 
 from stream.codec import encode
 from stream.decisions.model import Basket, Product
+from stream.decisions.neighbours import NeighbourRow
 from stream.decisions.policy import Companion, Pin, Policy
 from stream.decisions.views import Views
 from stream.errors import StateUnavailable
@@ -203,15 +204,18 @@ async def test_another_policy_shows_in_pins_complements_and_weights_from_the_nex
     )
     after = await reader.read([basket("a")], 0.0)
 
-    def weights(views: Views, row: int) -> dict[str, float]:
-        return {views.skus[item]: w for item, w in views.lines["a"].rows[row].weights().items()}
+    def weights(views: Views, row: NeighbourRow | None) -> dict[str, float]:
+        assert row is not None
+        return {views.skus[item]: w for item, w in row.weights().items()}
+
+    learned, before_learned = after.lines["a"].learned, before.lines["a"].learned
 
     assert before.pins == {}
     assert before.policy == Policy()
     assert after.policy.pins == (Pin("pin"),)
-    assert weights(after, 0)["b"] == pytest.approx(2 * weights(before, 0)["b"], abs=1e-8)
-    assert weights(after, 0)["c"] == weights(before, 0)["c"]
-    assert weights(after, 1) == {"pin": 1.0}
+    assert weights(after, learned)["b"] == pytest.approx(2 * weights(before, before_learned)["b"], abs=1e-8)
+    assert weights(after, learned)["c"] == weights(before, before_learned)["c"]
+    assert weights(after, after.lines["a"].others[0]) == {"pin": 1.0}
     pinned = after.assortment.products[after.pins["pin"]]
     assert pinned is not None
     assert pinned.price == 5_00
