@@ -171,4 +171,8 @@ def test_with_a_catalogue_its_rules_decide_too() -> None:
 
     assert [(offer.kind, offer.sku) for offer in offers] == [("upsell", "bigger bag"), ("cross_sell", "tag")]
     assert msgspec.json.encode(offers[0])
-    assert decider.offers([0], GRID[2], None, AT_MS, measured=True) == [1, 2]
+    # What takes a line's place is asked for besides: it costs no place among those that are ranked.
+    assert decider.offers([0], GRID[2], None, AT_MS, measured=True) == [2]
+    alone = decider.decide([0], GRID[2], None, AT_MS, measured=True, most=1)
+    assert [offer.kind for offer in alone] == ["upsell"]
+    assert decider.offers([0], GRID[2], None, AT_MS, measured=True, most=1) == [2]
