@@ -21,12 +21,13 @@ import numpy as np
 import numpy.typing as npt
 from msgspec import Struct
 
-from stream.decisions.arrange import arrange, finish, what_is_said
+from stream.decisions.arrange import arrange
 from stream.decisions.assortment import Assortment
 from stream.decisions.candidates import consider_all
 from stream.decisions.decide import SPARE, decide_batch, seen_policies
 from stream.decisions.evidence import evidence
 from stream.decisions.explain import why_cross_sells
+from stream.decisions.finish import finish, what_is_said
 from stream.decisions.ladder import build_ladder
 from stream.decisions.lines import Lines, line_view
 from stream.decisions.model import Basket, Product

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 
-import numpy as np
 from msgspec import Struct
 
-from stream.decisions.acceptance import NO_ACCEPTANCE
 from stream.decisions.attribution import CROSS_SELL
-from stream.decisions.bundles import bundle_up
-from stream.decisions.buy_again import NOTHING_DUE, Again, again_offer, choose_again
+from stream.decisions.buy_again import NOTHING_DUE, Again, choose_again
 from stream.decisions.candidates import Considered
 from stream.decisions.codes import (
     ALREADY_OWNED,
@@ -21,22 +18,20 @@ from stream.decisions.codes import (
     NO_OFFERS_ASKED,
     SAME_RANGE,
 )
-from stream.decisions.columns import NONE
 from stream.decisions.eligibility import refusal
 from stream.decisions.explain import why_upsell
-from stream.decisions.labels import Label
-from stream.decisions.model import Basket, Decision
+from stream.decisions.model import Basket
 from stream.decisions.neighbours import Refused
 from stream.decisions.owned import has_already
 from stream.decisions.policy import OFFERS_CAPPED, Policy
 from stream.decisions.scoring import Ranked, Ranking
 from stream.decisions.substitutes import replaces
 from stream.decisions.superseded import superseded
-from stream.decisions.threshold import LOOK_FURTHER, gap_to_threshold, lifted, name_lift
+from stream.decisions.threshold import LOOK_FURTHER, gap_to_threshold, lifted
 from stream.decisions.upsell import NO_UPSELLS, Upsell
 from stream.decisions.views import Views
 from stream.decisions.worth import Worth, by_value
-from stream.suggestion import Offer, Reason, Suppressed
+from stream.suggestion import Offer, Suppressed
 
 SILENCE_KEPT = 5
 """Candidates (or lines) that a decision without offers names."""
@@ -175,56 +170,6 @@ def _pick(draft: Draft, most: int, places: int, ranked: Iterable[Ranked], views:
 def _forgive(sku: str, refused: list[Suppressed]) -> None:
     """What is no step up from a line may be offered beside it: then it is not refused."""
     refused[:] = [entry for entry in refused if entry.sku != sku]
-
-
-Said = tuple[Label, int, Reason]
-"""What is said of a cross-sell: its product's label and price (`NONE`: unknown), and why it is offered."""
-
-
-def what_is_said(items: Sequence[int], reasons: Iterable[Reason], views: Views) -> Iterator[Said]:
-    """What is said of picks: their labels and prices, read for all at once, and their reasons."""
-    places = np.array(items, np.int64)
-    goods = views.assortment
-    return zip(goods.labels.read(places), goods.price_of.take(places).tolist(), reasons, strict=True)
-
-
-def finish(draft: Draft, said: Iterator[Said], views: Views) -> Decision:
-    """The decision of a draft, its cross-sells taking what is said next, in order."""
-    offers, goods = draft.upsells, views.assortment
-    basket = draft.considered.basket
-    suggestion, tokens, scopes = basket.suggestion_id, goods.added_tokens(basket.tier), goods.scopes
-    worth = None
-    if views.acceptance is not NO_ACCEPTANCE and views.acceptance.counted(CROSS_SELL).trials:
-        worth = Worth(draft.considered, draft.picked, views)
-    for candidate, ((tail, sku, title), asked, reason) in zip(draft.picked, said, strict=False):
-        score, price = candidate[2], None if asked == NONE else asked
-        ident, token = suggestion + tail, tokens[scopes[candidate[3]]]
-        offers.append(
-            Offer(ident, "cross_sell", sku, score, reason, title, price, None, None, [], token)
-            if worth is None
-            else Offer(
-                *(ident, "cross_sell", sku, score, reason, title, price, None, None, [], token),
-                _rounded(worth.expected(candidate)),
-            )
-        )
-    if draft.considered.policy.bundles and draft.considered.others:
-        bundle_up(draft.considered, offers, [goods.products[item] for item, *_ in draft.picked])
-    if draft.again.chosen:
-        offers = _with_due(draft, offers, views)
-    if draft.considered.policy.thresholds:
-        name_lift(draft.considered, offers)
-    return Decision(offers, draft.refused)
-
-
-def _rounded(expected: float | None) -> int | None:
-    return None if expected is None else round(expected)
-
-
-def _with_due(draft: Draft, offers: list[Offer], views: Views) -> list[Offer]:
-    """The offers with what is due behind the upsells and the pinned ones."""
-    due = [again_offer(rhythm, draft.considered, views) for rhythm in draft.again.chosen]
-    at = sum(offer.kind == "upsell" or offer.reason.code == "PINNED" for offer in offers)
-    return [*offers[:at], *due, *offers[at:]]
 
 
 def _upsell_offer(up: Upsell, basket: Basket, policy: Policy) -> Offer:

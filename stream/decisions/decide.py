@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from stream.decisions.arrange import Draft, arrange, finish, what_is_said
+from stream.decisions.arrange import Draft, arrange
 from stream.decisions.candidates import Considered, consider_all, fewer_upsells
 from stream.decisions.evidence import evidence
 from stream.decisions.explain import why_cross_sells
+from stream.decisions.finish import finish, what_is_said
 from stream.decisions.model import Basket, Decision
 from stream.decisions.policy import Policy
 from stream.decisions.scoring import Ranking, Scored, in_chunks, score

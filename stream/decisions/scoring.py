@@ -30,6 +30,9 @@ ROWS_AT_ONCE: Final = 500
 """Rows of one chunk: some 25,000 weights. Of fewer the calls cost more than the work; of many more the arrays leave no
 room in the processor's cache."""
 
+_USUAL_ROW: Final = 50
+"""Weights of a line's row."""
+
 DECIMALS: Final = 9
 """Decimals of a published score; the order is that of the whole numbers behind it."""
 
@@ -56,10 +59,18 @@ Ranked = tuple[int, int, float, int]
 
 
 def in_chunks(batch: Sequence[Considered]) -> Iterator[list[int]]:
-    """Positions of baskets to score together, of like size and at most `ROWS_AT_ONCE` rows unless alone."""
+    """Positions of baskets to score together, of like size and at most `ROWS_AT_ONCE` rows unless alone.
+
+    What others say may be long: thousands of products that a customer bought. It counts as so many rows.
+    """
     chunk: list[int] = []
     rows = 0
-    sizes = [len(considered.refs) for considered in batch]
+    sizes = [
+        len(considered.refs) + sum(map(len, considered.others)) // _USUAL_ROW
+        if considered.others
+        else len(considered.refs)
+        for considered in batch
+    ]
     for at in sorted(range(len(batch)), key=sizes.__getitem__):
         if chunk and rows + sizes[at] > ROWS_AT_ONCE:
             yield chunk

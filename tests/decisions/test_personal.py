@@ -5,11 +5,16 @@ from __future__ import annotations
 import msgspec
 import numpy as np
 
+from stream.decisions.candidates import consider_all
+from stream.decisions.decide import decide_batch, seen_policies
 from stream.decisions.habits import HALF_LIFE_DAYS, Habits, habits_of, own_rows
+from stream.decisions.neighbours import NOBODY, NeighbourRow, packed
+from stream.decisions.neighbours import OWN as BOUGHT
 from stream.decisions.scorers import GRID, Scorer
+from stream.decisions.scoring import in_chunks
 from stream.decisions.views import Shopper, Views
 from stream.decisions.window import DAY_MS
-from tests.decisions.shop import PAIRS, SHELVES, basket, decide, offered, views
+from tests.decisions.shop import NOW_MS, PAIRS, POLICY, SHELVES, basket, decide, offered, views
 
 [OWN] = [scorer for scorer in GRID if scorer.name == "baseline+own"]
 
@@ -63,3 +68,23 @@ def test_what_was_bought_before_and_goes_with_a_line_says_both() -> None:
     assert (first.sku, first.reason.code) == ("coffee", "BOUGHT_BEFORE")
     assert first.reason.evidence["co_purchase_together"] == 30
     assert first.reason.text.startswith("Bought once by this customer; 30 of 100 orders with bread")
+
+
+def test_a_batch_of_customers_who_bought_thousands_of_products_is_decided_as_each_of_them_alone() -> None:
+    bought = [f"sku-{n}" for n in range(5_000)]
+    known = views([], PAIRS, numbering=bought)
+    ones = np.ones(len(bought), np.int64)
+    rows = [
+        packed(np.arange(len(bought)), ones * 1000 + np.roll(np.arange(5_000), n), ones) for n in range(250)
+    ]
+    own = {str(n): Shopper(NeighbourRow(NOBODY, row, source=BOUGHT)) for n, row in enumerate(rows)}
+    known = msgspec.structs.replace(known, shoppers=own)
+    baskets = [basket("unheard of", customer=name) for name in own]
+
+    considered = consider_all(baskets, known, seen_policies(baskets, POLICY), NOW_MS)
+
+    assert max(len(chunk) for chunk in in_chunks(considered)) < 10
+    together = decide_batch(baskets, known, POLICY, NOW_MS)
+    for at in (0, 7, 249):
+        assert together[at] == decide(baskets[at], known)
+        assert together[at].offers[0].sku == bought[(at - 1) % 5_000]
