@@ -25,7 +25,7 @@ BLOCK: Final = 16
 """Bytes that labels are made of: gathered as one number, so that a label costs a few of them."""
 
 _END: Final = "\0"
-"""Between the parts of a label. No id holds one; a label whose title does is kept apart."""
+"""Between the parts of a label; one that holds it itself is kept apart."""
 
 _UNTITLED: Final = "\x01"
 """In the place of a title that is not known; one that is really called so is kept apart as well."""
@@ -40,8 +40,8 @@ _FIRST_BLOCKS: Final = 1 << 18
 class Labels:
     """Labels by dense index, written when they are first read. `label_of` tells what a label has to say.
 
-    What was written of a product before it changed stays in the heap until another product's labels fill it up to
-    double its size: then all are forgotten, and written anew as they are read.
+    What was written of products before they changed stays in the heap until it is more than half of what is there and
+    as much as a heap begins with: then all are forgotten, and written anew as they are read.
     """
 
     def __init__(self, label_of: Callable[[int], Label]) -> None:
@@ -85,12 +85,10 @@ class Labels:
         for item in items:
             label = self._label_of(item)
             tail, sku, title = label
-            if title is None:
-                title = _UNTITLED
-            elif _END in title or title == _UNTITLED:
+            if title == _UNTITLED or _END in f"{sku}{title}":
                 self._apart[item] = label
-                title = ""
-            text = _END.join((tail, sku, title, "")).encode()
+                sku, title = "", ""
+            text = _END.join((tail, sku, _UNTITLED if title is None else title, "")).encode()
             blocks = len(text) // BLOCK + 1
             text += b" " * (BLOCK * blocks - len(text) - 1) + _END.encode()
             if self._used + blocks > len(self._heap):

@@ -21,8 +21,8 @@ TITLES = (
     | st.sampled_from(["", "\0", "\x01", "\x01\x01", "\0\x01", " ", "a\0b", "tea \0 ", "ü" * 200, "茶\n"])
     | st.text(st.characters(exclude_categories=["Cs"]), max_size=40)
 )
-LABELS = st.tuples(IDS, IDS, TITLES)
-"""Labels of any length, over many blocks and just at the end of one; no id holds a NUL, titles hold anything."""
+LABELS = st.tuples(IDS, IDS | st.sampled_from(["\0", "a\0b", "\x01"]), TITLES)
+"""Labels of any length, over many blocks and just at the end of one; SKUs and titles hold anything."""
 
 ITEMS = st.integers(0, 7) | st.just(3_000)
 STEPS = st.lists(st.tuples(ITEMS, LABELS) | st.lists(ITEMS, max_size=12), max_size=40)
