@@ -50,7 +50,7 @@ def _decide(chunk: Sequence[Considered], views: Views, policy: Policy) -> list[D
     scored, _, drafts = draft_all(chunk, views, policy.max_offers + SPARE)
     picked = [entry for draft in drafts for entry in draft.picked]
     reasons = why_cross_sells(evidence(scored, [entry[1] for entry in picked]), scored, views)
-    offered = iter(what_is_said([entry[0] for entry in picked], reasons, views))
+    offered = what_is_said([entry[0] for entry in picked], reasons, views)
     return [
         _decide([fewer_upsells(draft.considered, views)], views, policy)[0]
         if draft.outbid

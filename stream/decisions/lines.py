@@ -91,9 +91,6 @@ class Lines:
         for sku, view in (views or {}).items():
             self.put(sku, view)
 
-    def __contains__(self, sku: str) -> bool:
-        return sku in self._items
-
     def __getitem__(self, sku: str) -> LineView:
         return self._views[self._items[sku]]
 
