@@ -147,7 +147,8 @@ async def local_cluster(
             *lines,
         ]
         nodes = [
-            redis_node(folder / f"node-{port}", port, usual) for port in _ports(primaries * (1 + replicas))
+            redis_node(folder / f"node-{port}", port, usual)
+            for port in cluster_ports(primaries * (1 + replicas))
         ]
         async with kept_alive(*(node.process for node in nodes)):
             await asyncio.gather(*(node.process.start() for node in nodes))
@@ -177,7 +178,7 @@ async def _join(nodes: Sequence[RedisNode], primaries: int) -> None:
                     await asyncio.sleep(POLL_S)
 
 
-def _ports(count: int) -> list[int]:
+def cluster_ports(count: int) -> list[int]:
     """Free ports whose bus port is free as well, and none that outgoing connections are given."""
     chosen: list[int] = []
     taken: set[int] = set()

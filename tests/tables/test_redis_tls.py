@@ -7,11 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from stream.embedded.ports import free_ports
 from stream.errors import StateUnavailable
 from stream.tables.connection import open_store
 from stream.tables.keys import Keys
-from tests.redis_cluster import local_cluster
+from tests.redis_cluster import cluster_ports, local_cluster
 
 KEY = Keys("bs").skus(0)
 
@@ -47,7 +46,7 @@ async def answer(url: str) -> object:
 async def test_a_cluster_is_spoken_with_over_tls_and_its_certificate_is_checked(
     lines: list[str], tmp_path: Path
 ) -> None:
-    port = free_ports(1)[0]
+    [port] = cluster_ports(1)
     tls = [*lines, f"tls-port {port}", "tls-cluster yes"]
     async with local_cluster(primaries=1, replicas=0, lines=tls) as cluster:
         url = f"rediss+cluster://127.0.0.1:{port}"
