@@ -70,11 +70,11 @@ class Offer(Struct, frozen=True, gc=False, omit_defaults=True):
     reason: Reason
     title: str | None = None
     price: Money | None = None
+    token: str | None = None
+    expected_value: int | None = None
     replaces_sku: Id | None = None
     price_step: int | None = None
     ladder: list[Rung] = []
-    token: str | None = None
-    expected_value: int | None = None
     bundle: Bundle | None = None
 
 
