@@ -27,13 +27,16 @@ from stream.decisions.candidates import consider_all
 from stream.decisions.decide import SPARE, decide_batch, seen_policies
 from stream.decisions.evidence import evidence
 from stream.decisions.explain import why_cross_sells
-from stream.decisions.finish import finish, what_is_said
+from stream.decisions.finish import cross_sells, finish
 from stream.decisions.ladder import build_ladder
+from stream.decisions.ladders import Ladders
 from stream.decisions.lines import Lines, line_view
-from stream.decisions.model import Basket, Product
+from stream.decisions.model import Basket, Decision, Product
 from stream.decisions.neighbours import NeighbourRow, neighbour_rows
 from stream.decisions.policy import Policy
-from stream.decisions.scoring import Ranking, in_chunks, score
+from stream.decisions.ranking import Ranking
+from stream.decisions.scoring import in_chunks, score
+from stream.decisions.settled import settle
 from stream.decisions.substitutes import judged
 from stream.decisions.views import Views
 from stream.events import BasketUpdated, Line
@@ -156,16 +159,28 @@ def stages(baskets: Sequence[Basket], shop_views: Views, policy: Policy) -> dict
         for chunk in in_chunks(considered):
             scored = timed("score", now(), score([considered[at] for at in chunk], views.lines))
             ranking = timed("order", now(), Ranking(scored, views, policy.max_offers + SPARE))
-            drafts = timed(
+            settled, picks = timed("settle", now(), settle([considered[at] for at in chunk], ranking, views))
+            walked = [place for place in range(len(chunk)) if place not in settled]
+            arranged = timed(
                 "arrange",
                 now(),
-                [arrange(considered[at], place, ranking, views) for place, at in enumerate(chunk)],
+                [arrange(considered[chunk[place]], place, ranking, views) for place in walked],
             )
-            picked = [entry for draft in drafts for entry in draft.picked]
-            found = timed("evidence", now(), evidence(scored, [entry[1] for entry in picked]))
+            picks = picks.followed_by([picked for _, picked in arranged])
+            found = timed("evidence", now(), evidence(scored, picks.candidates))
             reasons = timed("explain", now(), why_cross_sells(found, scored, views))
-            said = timed("say", now(), what_is_said([entry[0] for entry in picked], reasons, views))
-            timed("finish", now(), [finish(draft, said, views) for draft in drafts])
+            of = [considered[chunk[place]] for place in (*settled, *walked)]
+            offers = iter(timed("offer", now(), cross_sells(of, picks, reasons, views)))
+            timed(
+                "finish",
+                now(),
+                [Decision(added, told) for told, added in zip(settled.values(), offers, strict=False)],
+            )
+            timed(
+                "finish",
+                now(),
+                [finish(draft, added, views) for (draft, _), added in zip(arranged, offers, strict=True)],
+            )
     return {name: seconds / len(baskets) * 1e6 for name, seconds in spent.items()}
 
 
@@ -210,10 +225,10 @@ def shop(skus_count: int, baskets_count: int, seed: int, ladders: bool) -> tuple
                     ),
                 )
                 for n in wanted
-            }
+            },
+            Ladders({name: build_ladder(of, policy) for name, of in by_range.items()}),
         ),
         assortment=assortment,
-        ladders={name: build_ladder(of, policy) for name, of in by_range.items()},
     )
     return views, raw
 

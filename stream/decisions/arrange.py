@@ -4,13 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from msgspec import Struct
-
 from stream.decisions.attribution import CROSS_SELL
-from stream.decisions.buy_again import NOTHING_DUE, Again, choose_again
+from stream.decisions.buy_again import NOTHING_DUE, choose_again
 from stream.decisions.candidates import Considered
 from stream.decisions.codes import (
-    ALREADY_OWNED,
     BELOW_CONFIDENCE,
     BELOW_SUPPORT,
     CATEGORY_CAP,
@@ -18,14 +15,14 @@ from stream.decisions.codes import (
     NO_OFFERS_ASKED,
     SAME_RANGE,
 )
-from stream.decisions.eligibility import refusal
+from stream.decisions.draft import Draft
+from stream.decisions.eligibility import has_wishes
 from stream.decisions.explain import why_upsell
 from stream.decisions.model import Basket
 from stream.decisions.neighbours import Refused
-from stream.decisions.owned import has_already
-from stream.decisions.policy import OFFERS_CAPPED, Policy
-from stream.decisions.scoring import Ranked, Ranking
-from stream.decisions.substitutes import replaces
+from stream.decisions.objections import objection
+from stream.decisions.policy import Policy
+from stream.decisions.ranking import Ranked, Ranking
 from stream.decisions.superseded import superseded
 from stream.decisions.threshold import LOOK_FURTHER, gap_to_threshold, lifted
 from stream.decisions.upsell import NO_UPSELLS, Upsell
@@ -37,34 +34,24 @@ SILENCE_KEPT = 5
 """Candidates (or lines) that a decision without offers names."""
 
 
-class Draft(Struct, frozen=True, gc=False):
-    """A decision before its cross-sells are explained: upsells, picked cross-sells, refusals, what is due again."""
-
-    considered: Considered
-    upsells: list[Offer]
-    picked: list[Ranked]
-    refused: list[Suppressed]
-    again: Again = NOTHING_DUE
-    outbid: bool = False
-    """An upsell takes a place that is worth more to another offer: to be considered again with `fewer_upsells`."""
-
-
-def arrange(considered: Considered, at: int, ranking: Ranking, views: Views) -> Draft:
+def arrange(
+    considered: Considered, at: int, ranking: Ranking, views: Views
+) -> tuple[Draft, Sequence[Ranked]]:
     """Upsells first, then pinned products, what is due again, and cross-sells in the order of their scores.
 
-    `at` is the basket's position in the ranking.
+    `at` is the basket's position in the ranking. The draft, and the cross-sells that are picked.
     """
     policy = considered.policy
     wanted = policy.wanted(considered.basket.max_offers)
     if wanted <= 0:
-        return Draft(considered, [], [], _lines(considered, NO_OFFERS_ASKED))
+        return Draft(considered, [], _lines(considered, NO_OFFERS_ASKED)), ()
     refused: list[Suppressed] = []
     upsells: list[Offer] = []
     if considered.upsells is not NO_UPSELLS:
         refused += considered.upsells.refused[: policy.max_suppressed // 2]
         upsells += [_upsell_offer(up, considered.basket, policy) for up in considered.upsells.chosen]
     if upsells:
-        refused += superseded(considered, ranking.candidates(at), views)
+        refused += superseded(considered, ranking.all_of(at), views)
     room, again = wanted - len(upsells), NOTHING_DUE
     if considered.shopper is not None and room > 0:
         again = choose_again(considered, {offer.sku for offer in upsells}, room, views)
@@ -72,23 +59,23 @@ def arrange(considered: Considered, at: int, ranking: Ranking, views: Views) -> 
             _forgive(views.skus[rhythm.item], refused)
         refused += again.refused
         room -= len(again.chosen)
-    draft = Draft(considered, upsells, [], refused, again)
+    draft = Draft(considered, upsells, refused, again)
+    picked: Sequence[Ranked] = ()
     weighing = bool(upsells) and bool(views.acceptance.counted(CROSS_SELL).trials)
     if room > 0 or weighing:
         gap = gap_to_threshold(considered) if policy.thresholds and room > 0 else 0
         further = LOOK_FURTHER if gap or policy.value_weight else weighing
-        _pick(draft, room + further, wanted - len(upsells), ranking.walk(at), views)
-        picked = draft.picked
+        picked = _pick(draft, room + further, wanted - len(upsells), ranking.walk(at), views)
         if policy.value_weight:
-            picked[:] = by_value(picked, policy.value_weight, Worth(considered, picked, views))
+            picked = by_value(picked, policy.value_weight, Worth(considered, picked, views))
         if weighing and len(picked) > room and _outbids(picked, room, considered, views):
-            return Draft(considered, [], [], [], outbid=True)
+            return Draft(considered, [], [], outbid=True), ()
         if further:
-            picked[:] = lifted(picked, room, gap, considered.basket.currency, views) if gap else picked[:room]
-    if not upsells and not draft.picked and not again.chosen:
+            picked = lifted(picked, room, gap, considered.basket.currency, views) if gap else picked[:room]
+    if not upsells and not picked and not again.chosen:
         refused += _silence(considered, {entry.sku for entry in refused}, views)
     del refused[policy.max_suppressed :]
-    return draft
+    return draft, picked
 
 
 def _outbids(picked: Sequence[Ranked], room: int, considered: Considered, views: Views) -> bool:
@@ -97,66 +84,45 @@ def _outbids(picked: Sequence[Ranked], room: int, considered: Considered, views:
     return expected is not None and expected > min(up.expected for up in considered.upsells.chosen)
 
 
-def _pick(draft: Draft, most: int, places: int, ranked: Iterable[Ranked], views: Views) -> None:
+def _pick(draft: Draft, most: int, places: int, ranked: Iterable[Ranked], views: Views) -> list[Ranked]:
     """Walk down the ranking and take what goes with the basket. There are so many `places` for what is added to it.
+    What is refused on the way is noted in the draft.
 
     Of several products of one range that no line is of, which to take is the shopper's choice: all may be offered.
     What is due again has been chosen, and nothing is offered instead of it.
     """
-    considered, picked, refused = draft.considered, draft.picked, draft.refused
+    considered, refused = draft.considered, draft.refused
     basket, cart, policy, goods = considered.basket, considered.cart, considered.policy, views.assortment
-    limited = (
-        basket.max_price is not None
-        or basket.exclude_skus
-        or basket.excluded_categories
-        or basket.dismissed
-        or policy.bans
-        or policy.banned_categories
-    )
-    plain = () if limited else goods.plain_in(basket.currency)
-    cap = (
-        most
-        if policy.max_per_category is None
-        else policy.max_per_category * max(1, -(-places // OFFERS_CAPPED))
-    )
+    plain = () if has_wishes(basket) or policy.bars_any else goods.plain_in(basket.currency)
+    cap = most if policy.max_per_category is None else policy.most_alike(places)
     kinds, floor, again = goods.kinds, policy.min_score, draft.again.items
-    range_of = goods.range_of
-    ranges = [range_of[item] for item in cart if range_of[item]] if considered.ranged else []
-    shelves: list[int] = []
-    due_ranges: list[int] = []
-    upsold = {offer.sku for offer in draft.upsells} if draft.upsells else ()
-    said_already = bool(upsold or again)
-    habits = None if considered.shopper is None else considered.shopper.habits
-    for rhythm in draft.again.chosen:
-        shelves.append(kinds[goods.kind_of[rhythm.item]].shelf)
-        if range_of[rhythm.item]:
-            due_ranges.append(range_of[rhythm.item])
+    shelves = [kinds[goods.kind_of[rhythm.item]].shelf for rhythm in draft.again.chosen]
+    due_ranges = [found for rhythm in draft.again.chosen if (found := goods.range_of[rhythm.item])]
+    upsold = {offer.sku for offer in draft.upsells}
+    ranged, known = considered.ranged or bool(due_ranges), considered.shopper is not None
+    picked: list[Ranked] = []
     code: str | None
     for candidate in ranked:
         item, _, score, kind = candidate
         sale, shelf = kinds[kind]
+        of_range = goods.range_of[item] if ranged else 0
         if item in cart:
             code = IN_CART
-        elif said_already and (item in again or views.skus[item] in upsold):
+        elif item in again or (of_range and views.skus[item] in upsold):
             continue
         elif score <= floor:
             code = BELOW_CONFIDENCE
-        elif sale in plain:
+        elif sale in plain and not of_range and not known:
             code = None
         else:
-            code = refusal(views.skus[item], goods.products[item], basket, policy, considered.at_ms)
-        if code is None and habits is not None and has_already(habits, item, goods.products[item], policy):
-            code = ALREADY_OWNED
-        if code is None:
-            if (ranges and range_of[item] in ranges and replaces(item, cart, views, policy)) or (
-                due_ranges and range_of[item] in due_ranges
-            ):
-                code = SAME_RANGE
-            elif shelf and len(shelves) >= cap and shelves.count(shelf) >= cap:
-                code = CATEGORY_CAP
+            code = objection(item, considered, views, sale in plain)
+        if code is None and of_range in due_ranges:
+            code = SAME_RANGE
+        if code is None and shelf and len(shelves) >= cap and shelves.count(shelf) >= cap:
+            code = CATEGORY_CAP
         if code is None:
             picked.append(candidate)
-            if ranges and range_of[item] in ranges:
+            if of_range and refused:
                 _forgive(views.skus[item], refused)
             if len(picked) == most:
                 break
@@ -165,6 +131,7 @@ def _pick(draft: Draft, most: int, places: int, ranked: Iterable[Ranked], views:
             refused.append(Suppressed(views.skus[item], code))
         elif code == BELOW_CONFIDENCE:  # so is all that follows, and nobody would be told
             break
+    return picked
 
 
 def _forgive(sku: str, refused: list[Suppressed]) -> None:

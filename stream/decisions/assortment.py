@@ -39,9 +39,10 @@ _UNLISTED_FACTS: Final = Facts(UNLISTED, 0)
 class Assortment:
     """SKUs and their products by dense index; the product is None where the catalogue has none.
 
-    `kinds` are the different facts there are, `scopes` the last name of the category of each ("" without one), and
-    `kind_of` tells which are a product's. `range_of` is the number of its range, 0 without one, and `price_of` its
-    price in minor units, `NONE` where that is not known. `labels` are what offers say.
+    `kinds` are the different facts there are, `sale_of` and `shelf_of` the same in columns, `scopes` the last name of
+    the category of each ("" without one), and `kind_of` tells which are a product's. `range_of` is the number of its
+    range, 0 without one, and `price_of` its price in minor units, `NONE` where that is not known. `labels` are what
+    offers say.
     """
 
     def __init__(self) -> None:
@@ -49,8 +50,8 @@ class Assortment:
         self.products: list[Product | None] = []
         self.kinds: list[Facts] = [_UNLISTED_FACTS]
         self.scopes: list[str] = [""]
-        self.range_of: list[int] = []
-        self.kind_of = Column(np.int32, 0)
+        self.sale_of, self.shelf_of = Column(np.int32, UNLISTED), Column(np.int32, 0)
+        self.range_of, self.kind_of = Column(np.int32, 0), Column(np.int32, 0)
         self.price_of = Column(np.int64, NONE)
         self.labels = Labels(self.label)
         self._place_of: dict[Facts, int] = {_UNLISTED_FACTS: 0}
@@ -62,7 +63,6 @@ class Assortment:
         """The dense index of one more SKU."""
         self.skus.append(sku)
         self.products.append(None)
-        self.range_of.append(0)
         item = len(self.products) - 1
         if product is not None:
             self.put(item, product)
@@ -79,6 +79,7 @@ class Assortment:
         place = self._place_of.setdefault(facts, len(self.kinds))
         if place == len(self.kinds):
             self.kinds.append(facts)
+            self.sale_of[place], self.shelf_of[place] = facts
             self.scopes.append(product.category[-1] if product.category else "")
         self.kind_of[item] = place
         self.range_of[item] = 0 if product.range_id is None else self._number(("range", product.range_id))
@@ -95,10 +96,10 @@ class Assortment:
         return self.skus[item] if product is None or product.title is None else product.title
 
     def added_tokens(self, tier: str) -> AddedTokens:
-        """Attribution tokens of cross-sells to a tier, by the last name of the category."""
+        """Attribution tokens of cross-sells to a tier, by the kind of product."""
         tokens = self._added_tokens.get(tier)
         if tokens is None:
-            tokens = self._added_tokens[tier] = AddedTokens(tier)
+            tokens = self._added_tokens[tier] = AddedTokens(tier, self.scopes)
         return tokens
 
     def plain_in(self, currency: str) -> tuple[int, int]:

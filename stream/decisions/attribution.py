@@ -8,6 +8,7 @@ the log needs the log alone.
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from typing import Final, NamedTuple
 
 UPSELL: Final = "upsell"
@@ -91,13 +92,13 @@ def place_of(token: str) -> Place:
     return place
 
 
-class AddedTokens(dict[str, str]):
-    """Tokens by category name of what is offered besides, to one tier; made when they are first asked for."""
+class AddedTokens(dict[int, str]):
+    """Tokens of what is offered besides, to one tier, by the number of a scope; made when they are first asked for."""
 
-    def __init__(self, tier: str, kind: str = CROSS_SELL) -> None:
+    def __init__(self, tier: str, scopes: Sequence[str]) -> None:
         super().__init__()
-        self._kind, self._tier = kind, tier_word(tier)
+        self._tier, self._scopes = tier_word(tier), scopes
 
-    def __missing__(self, scope: str) -> str:
-        token = self[scope] = Place(self._kind, NO_BAND, self._tier, scope).token
+    def __missing__(self, number: int) -> str:
+        token = self[number] = Place(CROSS_SELL, NO_BAND, self._tier, self._scopes[number]).token
         return token

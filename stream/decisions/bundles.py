@@ -21,14 +21,13 @@ FEWEST: Final = 2
 
 
 def bundle_up(considered: Considered, offers: list[Offer], products: Sequence[Product | None]) -> None:
-    """Mark those of the last offers, which are of these products, that make up bundles.
+    """Mark those of the offers, which are of these products, that make up bundles.
 
     The main item is a line, or the rung offered in its place.
     """
     parts: dict[str, dict[tuple[str, ...], int]] = {}
-    first = len(offers) - len(products)
-    for place, product in enumerate(products, first):
-        reason = offers[place].reason
+    for place, (offer, product) in enumerate(zip(offers, products, strict=True)):
+        reason = offer.reason
         if reason.code == "COMPLEMENT" and product is not None and product.price is not None:
             shelves = parts.setdefault(str(reason.evidence["sku"]), {})
             shelves.setdefault(product.category or (product.sku,), place)

@@ -13,9 +13,9 @@ from stream.decisions.eligibility import refusal
 from stream.decisions.explain import why_again
 from stream.decisions.model import Product
 from stream.decisions.neighbours import PINNED
+from stream.decisions.ranking import DECIMALS
 from stream.decisions.rhythm import Rhythm
 from stream.decisions.scorers import OWN_PRIOR
-from stream.decisions.scoring import DECIMALS
 from stream.decisions.substitutes import replaces
 from stream.decisions.views import Views
 from stream.identity import offer_id

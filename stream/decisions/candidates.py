@@ -9,11 +9,12 @@ import numpy as np
 from msgspec import Struct
 
 from stream.decisions.columns import NONE
-from stream.decisions.ladder import Ladder
+from stream.decisions.ladders import Ladders
 from stream.decisions.lines import Lines, LineView
 from stream.decisions.model import Basket, Product
 from stream.decisions.neighbours import MOST_WEIGHT, PINNED, NeighbourRow, told_row
 from stream.decisions.policy import Pin, Policy
+from stream.decisions.stepless import KnownLines, stepless
 from stream.decisions.upsell import NO_UPSELLS, Upsells, choose_upsells, line_prices
 from stream.decisions.views import Shopper, Views
 
@@ -21,8 +22,8 @@ from stream.decisions.views import Shopper, Views
 class Considered(Struct, frozen=True, gc=False):
     """A basket ready to be scored, as of `at_ms` and under the policy as its channel and tier see it.
 
-    `prices` are its distinct SKUs with their prices, `cart` their dense indices, `ranged` the products among
-    them that stand in a range, `shopper` what is known of whose basket it is. `refs` name the rows of the lines by
+    `prices` are its distinct SKUs with their prices, `cart` their dense indices, `ranged` whether any of
+    them stands in a range, `shopper` what is known of whose basket it is. `refs` name the rows of the lines by
     SKU, with each offered rung in the place of the line it replaces: cross-sells are those of the basket that
     the upsell makes. A rung that is too new to speak for itself is lent the co-purchases of that line, though
     not the complements the catalogue names for it alone. A ref is the dense index of the line whose learned row it
@@ -34,7 +35,7 @@ class Considered(Struct, frozen=True, gc=False):
     at_ms: int
     prices: dict[str, int]
     cart: list[int]
-    ranged: Sequence[Product]
+    ranged: bool
     refs: list[int]
     others: Sequence[NeighbourRow]
     upsells: Upsells
@@ -57,19 +58,34 @@ def consider_all(
     """
     prices = [line_prices(basket) for basket in baskets]
     skus = [sku for of_basket in prices for sku in sorted(of_basket)]
-    ends = list(accumulate(map(len, prices), initial=0))
+    lengths = list(map(len, prices))
+    ends = list(accumulate(lengths, initial=0))
     found = np.fromiter(map(views.items.get, skus, repeat(NONE)), np.int64, len(skus))
     more = views.lines.more_of.take(found) * (found != NONE)
-    told = np.concatenate(([0], np.cumsum(more)))[ends].tolist()
+    told = np.concatenate(([0], np.cumsum(more > 0)))[ends].tolist()
     items, others, complete = found.tolist(), found[more > 0].tolist(), NONE not in found
+    at_line = np.repeat(np.arange(len(baskets)), lengths)
+    without_step = stepless(baskets, prices, KnownLines(at_line, skus, found, more), views, seen)
+    nobody_else = not views.popular and not any(policy.pins for policy in seen.values())
     considered = []
     for at, basket in enumerate(baskets):
         cart = items[ends[at] : ends[at + 1]]
         if not complete:
             cart = [item for item in cart if item != NONE]
-        with_more = others[told[at] : told[at + 1]] if told[at] < told[at + 1] else ()
-        policy = seen[basket.channel, basket.tier]
-        considered.append(_consider(basket, prices[at], cart, with_more, views, policy, now_ms))
+        policy, upsells, begin, end = (
+            seen[basket.channel, basket.tier],
+            without_step.get(at),
+            told[at],
+            told[at + 1],
+        )
+        known = basket.customer is not None and basket.customer in views.shoppers
+        if nobody_else and not known and (upsells is not None or begin == end):
+            at_ms = now_ms if basket.at_ms is None else basket.at_ms
+            ranged, chosen = upsells is not None, upsells or NO_UPSELLS
+            considered.append(Considered(basket, policy, at_ms, prices[at], cart, ranged, cart, (), chosen))
+        else:
+            more_of = others[begin:end]
+            considered.append(_consider(basket, prices[at], cart, more_of, views, policy, now_ms, upsells))
     return considered
 
 
@@ -80,7 +96,7 @@ def consider(
     prices = line_prices(basket)
     cart = [item for sku in sorted(prices) if (item := views.items.get(sku)) is not None]
     more = [item for item in cart if views.lines.more_of[item]]
-    return _consider(basket, prices, cart, more, views, policy, now_ms, at_most)
+    return _consider(basket, prices, cart, more, views, policy, now_ms, at_most=at_most)
 
 
 def _consider(
@@ -91,21 +107,23 @@ def _consider(
     views: Views,
     policy: Policy,
     now_ms: int,
+    without_step: Upsells | None = None,
     at_most: int | None = None,
 ) -> Considered:
     """`cart` are the known lines by SKU: of two that speak equally loud the same one is named whatever their order in
-    the basket. `more` are those that have more to say than what they were bought with."""
+    the basket. `more` are those that have more to say than what they were bought with; where it is known that these
+    only stand in ranges and have no step, `without_step` says so."""
     at_ms = now_ms if basket.at_ms is None else basket.at_ms
     shopper = views.shoppers.get(basket.customer) if basket.customer is not None else None
     popular = views.popular.get((basket.channel, basket.tier)) if views.popular else None
-    lines, refs, upsells = views.lines, cart, NO_UPSELLS
-    ranged: Sequence[Product] = ()
+    lines, refs, upsells, ranged = views.lines, cart, without_step or NO_UPSELLS, without_step is not None
     others: list[NeighbourRow] = []
-    if more:
+    if more and without_step is None:
         known = [lines.at(item) for item in more]
-        ranged = [line.ranged for line in known if line.ranged is not None]
+        in_ranges = [line.ranged for line in known if line.ranged is not None]
+        ranged = bool(in_ranges)
         if ranged:
-            upsells = choose_upsells(basket, prices, ranged, views, policy, at_ms, at_most, shopper)
+            upsells = choose_upsells(basket, prices, in_ranges, views, policy, at_ms, at_most, shopper)
         if upsells.chosen:
             refs = _refs(_instead(cart, upsells, views, policy), lines, others)
         elif any(line.others for line in known):
@@ -119,7 +137,7 @@ def _consider(
     if others:
         named = sum(ref < 0 for ref in refs)
         refs = [*refs, *(~place for place in range(named, len(others)))]
-    return Considered(basket, policy, at_ms, prices, cart, ranged, refs, others, upsells, shopper)
+    return Considered(basket, policy, at_ms, prices, cart, ranged, refs, tuple(others), upsells, shopper)
 
 
 def fewer_upsells(considered: Considered, views: Views) -> Considered:
@@ -170,7 +188,7 @@ def pinned_rows(
     ]
 
 
-def rungs_above(lines: Iterable[Product], ladders: Mapping[str, Ladder]) -> list[str]:
+def rungs_above(lines: Iterable[Product], ladders: Ladders) -> list[str]:
     """SKUs of the rungs that lines may be replaced by, sorted: they have to be in the views, too."""
     above = {
         rung.sku

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from stream.decisions.arrange import Draft, arrange
+from stream.decisions.arrange import arrange
 from stream.decisions.candidates import Considered, consider_all, fewer_upsells
 from stream.decisions.evidence import evidence
 from stream.decisions.explain import why_cross_sells
-from stream.decisions.finish import finish, what_is_said
+from stream.decisions.finish import cross_sells, finish
 from stream.decisions.model import Basket, Decision
 from stream.decisions.policy import Policy
-from stream.decisions.scoring import Ranking, Scored, in_chunks, score
+from stream.decisions.ranking import Ranking
+from stream.decisions.scoring import in_chunks, score
+from stream.decisions.settled import settle
 from stream.decisions.views import Views
 
 SPARE = 7
@@ -38,22 +40,22 @@ def seen_policies(baskets: Iterable[Basket], policy: Policy) -> dict[tuple[str, 
     return {(channel, tier): policy.seen_by(channel, tier) for channel, tier in kinds}
 
 
-def draft_all(chunk: Sequence[Considered], views: Views, first: int) -> tuple[Scored, Ranking, list[Draft]]:
-    """Drafts of baskets that are scored together; so many candidates of each are put in order at once."""
-    scored = score(chunk, views.lines)
-    ranking = Ranking(scored, views, first)
-    drafts = [arrange(considered, at, ranking, views) for at, considered in enumerate(chunk)]
-    return scored, ranking, drafts
-
-
 def _decide(chunk: Sequence[Considered], views: Views, policy: Policy) -> list[Decision]:
-    scored, _, drafts = draft_all(chunk, views, policy.max_offers + SPARE)
-    picked = [entry for draft in drafts for entry in draft.picked]
-    reasons = why_cross_sells(evidence(scored, [entry[1] for entry in picked]), scored, views)
-    offered = what_is_said([entry[0] for entry in picked], reasons, views)
-    return [
-        _decide([fewer_upsells(draft.considered, views)], views, policy)[0]
-        if draft.outbid
-        else finish(draft, offered, views)
-        for draft in drafts
-    ]
+    """Decisions on baskets that are scored together."""
+    scored = score(chunk, views.lines)
+    ranking = Ranking(scored, views, policy.max_offers + SPARE)
+    settled, picks = settle(chunk, ranking, views)
+    walked = [at for at in range(len(chunk)) if at not in settled]
+    arranged = [arrange(chunk[at], at, ranking, views) for at in walked]
+    picks = picks.followed_by([picked for _, picked in arranged])
+    reasons = why_cross_sells(evidence(scored, picks.candidates), scored, views)
+    added = iter(cross_sells([chunk[at] for at in (*settled, *walked)], picks, reasons, views))
+    decisions = {
+        at: Decision(offers, told) for (at, told), offers in zip(settled.items(), added, strict=False)
+    }
+    for at, (draft, _), offers in zip(walked, arranged, added, strict=True):
+        if draft.outbid:
+            decisions[at] = _decide([fewer_upsells(draft.considered, views)], views, policy)[0]
+        else:
+            decisions[at] = finish(draft, offers, views)
+    return [decisions[at] for at in range(len(chunk))]

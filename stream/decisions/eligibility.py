@@ -35,6 +35,13 @@ def refusal(sku: str, product: Product | None, basket: Basket, policy: Policy, n
     return (None if product.plain else unsellable(product, now_ms)) or unaffordable(product, basket)
 
 
+def has_wishes(basket: Basket) -> bool:
+    """Whether a basket wants something not offered that is for sale: then each product has to be asked."""
+    return bool(
+        basket.max_price is not None or basket.exclude_skus or basket.excluded_categories or basket.dismissed
+    )
+
+
 def unsellable(product: Product, now_ms: int) -> str | None:
     """The code of a product that nobody can buy now. `available_until_ms` is the first moment without it."""
     if product.delisted or not product.active:

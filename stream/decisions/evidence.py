@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 
 from stream.decisions.columns import runs
-from stream.decisions.neighbours import FRACTION, ORDERS
+from stream.decisions.neighbours import ORDERS
 from stream.decisions.scoring import Integers, Scored
 
 SILENT = -1
@@ -18,25 +18,25 @@ _UNHEARD = np.iinfo(np.int64).min
 
 
 class Evidence(NamedTuple):
-    """For each pick in order: the number of the row that gives the reason, how much it weighs the item and its count,
-    and the number of the learned row that weighs it most with the orders that held both."""
+    """For each pick in order: the number of the row that gives the reason, how much it weighs the item (in
+    `neighbours.FRACTION`s) and its count, and the number of the learned row that weighs it most with the orders that
+    held both."""
 
-    speaker: list[int]
-    weight: list[float]
-    counted: list[int]
-    learned: list[int]
-    together: list[int]
+    speaker: Integers
+    weight: Integers
+    counted: npt.NDArray[np.int32]
+    learned: Integers
+    together: npt.NDArray[np.int32]
 
 
-def evidence(scored: Scored, candidates: Sequence[int]) -> Evidence:
+def evidence(scored: Scored, picked: Integers) -> Evidence:
     """The evidence for picked candidates of `scored`.
 
     The reason is given by the greatest source that speaks for an item (not against it, unless all do), and there by
     the row that weighs it most; of rows that weigh it the same, by the first one (by SKU).
     """
-    if not candidates:
-        return Evidence([], [], [], [], [])
-    picked = np.array(candidates)
+    if not len(picked):
+        return Evidence(picked, picked, picked.astype(np.int32), picked, picked.astype(np.int32))
     lengths = scored.starts[picked + 1] - scored.starts[picked]
     ends = np.cumsum(lengths)
     pick = np.repeat(np.arange(len(picked)), lengths)
@@ -44,10 +44,11 @@ def evidence(scored: Scored, candidates: Sequence[int]) -> Evidence:
     elements = scored.elements[runs(scored.starts[picked], lengths)]
     weights = scored.weights[elements]
     if not scored.others:
-        loudest = elements[_loudest(weights, starts, pick)]
-        speaker = (np.searchsorted(scored.row_bounds, loudest, side="right") - 1).tolist()
-        together = scored.counts[loudest].tolist()
-        return Evidence(speaker, [0.0] * len(picked), together, speaker, together)
+        at = _loudest(weights, starts, pick)
+        loudest = elements[at]
+        speaker = np.searchsorted(scored.row_bounds, loudest, side="right") - 1
+        together = scored.met(loudest)
+        return Evidence(speaker, weights[at], together, speaker, together)
     rows = np.searchsorted(scored.row_bounds, elements, side="right") - 1
     told = np.array([row.source for row in scored.others])
     sources = np.where(scored.refs < 0, told[np.maximum(~scored.refs, 0)], ORDERS)
@@ -56,11 +57,11 @@ def evidence(scored: Scored, candidates: Sequence[int]) -> Evidence:
     speaking = _loudest(np.where(source == greatest[pick], weights, _UNHEARD), starts, pick)
     by_orders = _loudest(np.where(source == ORDERS, weights, _UNHEARD), starts, pick)
     return Evidence(
-        rows[speaking].tolist(),
-        (weights[speaking] / FRACTION).tolist(),
-        scored.counts[elements[speaking]].tolist(),
-        np.where(by_orders < 0, SILENT, rows[by_orders]).tolist(),
-        scored.counts[elements[by_orders]].tolist(),
+        rows[speaking],
+        weights[speaking],
+        scored.met(elements[speaking]),
+        np.where(by_orders < 0, SILENT, rows[by_orders]),
+        scored.met(elements[by_orders]),
     )
 
 

@@ -10,13 +10,16 @@ from typing import Final
 import msgspec
 from msgspec import Struct
 
+from stream.decisions.arrange import arrange
 from stream.decisions.candidates import Considered, consider, fewer_upsells
-from stream.decisions.decide import decide_batch, draft_all
+from stream.decisions.decide import decide_batch
+from stream.decisions.draft import Draft
 from stream.decisions.explain import why_again
 from stream.decisions.model import Basket, Decision
 from stream.decisions.neighbours import FRACTION, NOBODY, NeighbourRow
 from stream.decisions.policy import Policy
-from stream.decisions.scoring import Scored
+from stream.decisions.ranking import Ranking
+from stream.decisions.scoring import Scored, score
 from stream.decisions.views import Views
 
 OFFERED: Final = "OFFERED"
@@ -82,10 +85,10 @@ def examine(basket: Basket, views: Views, policy: Policy, now_ms: int, *, most: 
     seen = policy.seen_by(basket.channel, basket.tier)
     talkative = msgspec.structs.replace(seen, max_suppressed=_ALL)
     considered = consider(basket, views, talkative, now_ms)
-    scored, ranking, [draft] = draft_all([considered], views, most)
+    scored, ranking, draft = _drafted(considered, views, most)
     while draft.outbid:
         considered = fewer_upsells(considered, views)
-        scored, ranking, [draft] = draft_all([considered], views, most)
+        scored, ranking, draft = _drafted(considered, views, most)
     fates = {entry.sku: entry.code for entry in draft.refused}
     fates |= {offer.sku: OFFERED for offer in decision.offers}
     candidates = [
@@ -101,12 +104,21 @@ def examine(basket: Basket, views: Views, policy: Policy, now_ms: int, *, most: 
     return Examination(decision, candidates, _rungs(considered, fates), _due(considered, fates, views))
 
 
+def _drafted(considered: Considered, views: Views, most: int) -> tuple[Scored, Ranking, Draft]:
+    scored = score([considered], views.lines)
+    ranking = Ranking(scored, views, most)
+    draft, _ = arrange(considered, 0, ranking, views)
+    return scored, ranking, draft
+
+
 def _voices(scored: Scored, candidate: int, views: Views) -> list[Voice]:
     elements = scored.elements[scored.starts[candidate] : scored.starts[candidate + 1]]
     rows = (scored.row_bounds.searchsorted(elements, side="right") - 1).tolist()
     return [
-        _voice(scored.row(row, views.lines), int(scored.weights[element]), int(scored.counts[element]), views)
-        for row, element in zip(rows, elements.tolist(), strict=True)
+        _voice(scored.row(row), weight, together, views)
+        for row, weight, together in zip(
+            rows, scored.weights[elements].tolist(), scored.met(elements).tolist(), strict=True
+        )
     ]
 
 

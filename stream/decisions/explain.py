@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 import numpy as np
 
 from stream.decisions.bought_later import LAG_DAYS
 from stream.decisions.evidence import SILENT, Evidence
 from stream.decisions.ladder import Step
-from stream.decisions.neighbours import CATALOGUE, CATEGORY, LATER, OWN, PINNED, POPULAR, NeighbourRow
+from stream.decisions.neighbours import (
+    CATALOGUE,
+    CATEGORY,
+    FRACTION,
+    LATER,
+    OWN,
+    PINNED,
+    POPULAR,
+    NeighbourRow,
+)
 from stream.decisions.rhythm import Rhythm
-from stream.decisions.scoring import Scored
+from stream.decisions.scoring import Integers, Scored
 from stream.decisions.upsell import Upsell
 from stream.decisions.views import Views
 from stream.decisions.window import DAY_MS
@@ -68,14 +77,15 @@ def why_cross_sells(found: Evidence, scored: Scored, views: Views) -> list[Reaso
     line; where no line speaks for it it is BOUGHT_LATER, a CATEGORY_PAIR or, claiming nothing but that, POPULAR.
     """
     days = views.window_days
-    lines = _lines(found.learned, scored, views)
     bought = [
         Reason(
             "CO_PURCHASE",
             {"sku": sku, "together": together, "orders": orders, "window_days": days},
-            f"{together} of {orders} orders with {name} in {days} days also had this",
+            f"{together}{of_orders}",
         )
-        for (sku, name, orders), together in zip(lines, found.together, strict=True)
+        for (sku, orders, of_orders), together in zip(
+            _lines(found.learned, scored, views), found.together.tolist(), strict=True
+        )
     ]
     if not scored.others:
         return bought
@@ -83,33 +93,40 @@ def why_cross_sells(found: Evidence, scored: Scored, views: Views) -> list[Reaso
         reason
         if speaker == learned
         else _other(
-            scored.row(speaker, views.lines), weight, counted, None if learned == SILENT else reason, views
+            scored.row(speaker),
+            weight / FRACTION,
+            counted,
+            None if learned == SILENT else reason,
+            views,
         )
-        for speaker, weight, counted, learned, reason in zip(*found[:4], bought, strict=True)
+        for speaker, weight, counted, learned, reason in zip(
+            *(column.tolist() for column in found[:4]), bought, strict=True
+        )
     ]
 
 
-_NOBODY = ("", "", 0)
+_NOBODY = ("", 0, "")
 
 
-def _lines(rows: Sequence[int], scored: Scored, views: Views) -> list[tuple[str, str, int]]:
-    """SKU, name and orders of the line that each of these rows is of; `_NOBODY` for `SILENT`.
+def _lines(rows: Integers, scored: Scored, views: Views) -> list[tuple[str, int, str]]:
+    """SKU and orders of the line that each of these rows is of, and what is said of these orders; `_NOBODY` for
+    `SILENT`.
 
-    Each line is read once, though it may speak for several offers.
+    Each line is put into words once, though it may speak for several offers.
     """
     speaks = np.zeros(len(scored.refs) + 1, np.bool_)  # SILENT is the last place
     speaks[rows] = True
     items = scored.refs[speaks[:-1]]
+    said = f" in {views.window_days} days also had this"
+    _, skus, titles = views.assortment.labels.read(items)
     lines = [
-        (sku, sku if title is None else title, orders)
-        for (_, sku, title), orders in zip(
-            views.assortment.labels.read(items), views.lines.orders_of.take(items).tolist(), strict=True
-        )
+        (sku, orders, f" of {orders} orders with {sku if title is None else title}{said}")
+        for sku, title, orders in zip(skus, titles, views.lines.orders_of.take(items).tolist(), strict=True)
     ]
     lines.append(_NOBODY)
     places = np.cumsum(speaks) - 1
     places[-1] = len(lines) - 1
-    return [lines[place] for place in places[rows].tolist()]
+    return list(map(lines.__getitem__, places[rows].tolist()))
 
 
 def _other(row: NeighbourRow, weight: float, counted: int, beside: Reason | None, views: Views) -> Reason:

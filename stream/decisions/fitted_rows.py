@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 from msgspec.structs import replace
 
-from stream.decisions.neighbours import ELEMENT, NeighbourRow, packed
+from stream.decisions.neighbours import NeighbourRow, packed_rows
 from stream.decisions.policy import Policy
 from stream.decisions.precision import supported
 from stream.decisions.scorers import Scorer, line_weights
@@ -84,9 +84,6 @@ def fitted_rows(
         claimed = claimed * fitted.boosts
     weights = line_weights(scorer, claimed, fitted.orders)
     kept = np.flatnonzero(weights)
-    elements, size = packed(fitted.items[kept], weights[kept], fitted.together[kept]), ELEMENT.itemsize
     ends = np.searchsorted(kept, fitted.bounds).tolist()
-    return [
-        replace(baseline, elements=elements[size * a : size * b])
-        for baseline, a, b in zip(baselines, ends[:-1], ends[1:], strict=True)
-    ]
+    rows = packed_rows(fitted.items[kept], weights[kept], fitted.together[kept], ends)
+    return [replace(baseline, elements=elements) for baseline, elements in zip(baselines, rows, strict=True)]

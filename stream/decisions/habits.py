@@ -12,7 +12,7 @@ from msgspec import Struct
 
 from stream.decisions.ladder import Ladder
 from stream.decisions.model import Product
-from stream.decisions.neighbours import ELEMENT, NOBODY, OWN, NeighbourRow, packed
+from stream.decisions.neighbours import NOBODY, OWN, NeighbourRow, packed_rows
 from stream.decisions.rhythm import FEWEST_TIMES, Rhythm, rhythm_of
 from stream.decisions.scorers import Scorer, own_weights
 from stream.decisions.window import DAY_MS
@@ -97,8 +97,6 @@ def own_rows(
     frequency = np.concatenate([each.frequency for each in habits])
     factors = 1.0 if boosts is None else np.concatenate(boosts)
     weights = own_weights(scorer, frequency, total, factors)
-    elements, size = packed(items, weights, np.concatenate([each.times for each in habits])), ELEMENT.itemsize
-    return [
-        NeighbourRow(NOBODY, elements[size * a : size * b], source=OWN)
-        for a, b in zip(bounds[:-1].tolist(), bounds[1:].tolist(), strict=True)
-    ]
+    times = np.concatenate([each.times for each in habits])
+    rows = packed_rows(items, weights, times, bounds.tolist())
+    return [NeighbourRow(NOBODY, elements, source=OWN) for elements in rows]

@@ -8,8 +8,8 @@ one call that waits for many at once.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
-from typing import Final
+from collections.abc import Callable, Iterable
+from typing import Final, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -20,6 +20,15 @@ Integers = npt.NDArray[np.int64]
 
 Label = tuple[str, str, str | None]
 """The tail of the offer's id as a cross-sell, the SKU, and the title where it is known."""
+
+
+class Read(NamedTuple):
+    """Labels in columns."""
+
+    tails: list[str]
+    skus: list[str]
+    titles: list[str | None]
+
 
 BLOCK: Final = 16
 """Bytes that labels are made of: gathered as one number, so that a label costs a few of them."""
@@ -63,7 +72,7 @@ class Labels:
         if self._outdated > _FIRST_BLOCKS and self._outdated > self._used // 2:
             self._empty()
 
-    def read(self, items: Integers) -> list[Label]:
+    def read(self, items: Integers) -> Read:
         """The labels of items, in their order."""
         starts, blocks = self._runs.take(items)
         if not blocks.all():
@@ -71,15 +80,16 @@ class Labels:
             starts, blocks = self._runs.take(items)
         text = self._heap.take(runs(starts, blocks)).tobytes().decode()
         parts = text.split(_END)
-        titles: Sequence[str | None] = parts[2::_PARTS]
+        parts.pop()  # behind the last end
+        tails, skus = parts[0::_PARTS], parts[1::_PARTS]
+        titles: list[str | None] = [*parts[2::_PARTS]]
         if _UNTITLED in titles:
             titles = [None if title == _UNTITLED else title for title in titles]
-        labels = list(zip(parts[0::_PARTS], parts[1::_PARTS], titles, strict=False))
         if self._apart:
-            labels = [
-                self._apart.get(item, label) for item, label in zip(items.tolist(), labels, strict=True)
-            ]
-        return labels
+            for place, item in enumerate(items.tolist()):
+                if item in self._apart:
+                    tails[place], skus[place], titles[place] = self._apart[item]
+        return Read(tails, skus, titles)
 
     def _write(self, items: Iterable[int]) -> None:
         for item in items:

@@ -15,16 +15,23 @@ import numpy.typing as npt
 from msgspec import Struct
 
 from stream.decisions.columns import Column, Runs, runs, with_room
+from stream.decisions.ladders import Ladders
 from stream.decisions.model import Product
-from stream.decisions.neighbours import ELEMENT, NeighbourRow
+from stream.decisions.neighbours import NOBODY, NeighbourRow, joined
 
 Integers = npt.NDArray[np.int64]
+
+RANGED: Final = 1
+"""The line stands in a range."""
+
+NAMED: Final = 2
+"""Others than orders speak for the line as well."""
 
 _ROOM: Final = 16
 """Elements by which the room of a row grows: one that is made anew mostly fits where it was."""
 
-_GATHERED: Final = f"V{ELEMENT.itemsize}"
-"""An element as one number: gathering it costs a fraction of gathering a record."""
+_LINE: Final = 8
+"""Terms that the processor fetches at once."""
 
 _FIRST_ELEMENTS: Final = 4_096
 
@@ -74,20 +81,34 @@ def line_view(
     return LineView(item, learned, others, product, speaks, judged)
 
 
+class Gathered(NamedTuple):
+    """The terms of rows, row after row: where each row begins (one bound more than there are rows), where in the heap
+    each term is, and the terms."""
+
+    bounds: Integers
+    places: Integers
+    terms: Integers
+
+
+NOTHING_LEARNED: Final = NeighbourRow(NOBODY, b"")
+
+
 class Lines:
     """Line views by SKU; the rows of what was bought together by dense index as well.
 
-    `more_of` is 1 for lines that stand in a range, or that others than orders speak for as well, else 0; `orders_of`
-    are the orders of a line. Both are by dense index.
+    By dense index: `more_of` adds up `RANGED` and `NAMED` where either is so, `orders_of` are the orders of a line, and
+    of those in a range `range_of` is its number among `ladders` and `level_of` the level of the rung they are.
     """
 
-    def __init__(self, views: Mapping[str, LineView] | None = None) -> None:
+    def __init__(self, views: Mapping[str, LineView] | None = None, ladders: Ladders | None = None) -> None:
+        self.ladders = Ladders() if ladders is None else ladders
         self._items: dict[str, int] = {}
         self._views: dict[int, LineView] = {}
-        self._heap = np.zeros(_FIRST_ELEMENTS, _GATHERED)
+        self._terms, self._met = np.zeros(_FIRST_ELEMENTS, np.int64), np.zeros(_FIRST_ELEMENTS, np.int32)
         self._used = 0
         self._runs, self._room = Runs(), Column(np.int64, 0)
         self.orders_of, self.more_of = Column(np.int64, 0), Column(np.int8, 0)
+        self.range_of, self.level_of = Column(np.int64, 0), Column(np.int64, 0)
         for sku, view in (views or {}).items():
             self.put(sku, view)
 
@@ -109,25 +130,28 @@ class Lines:
         before = self._views.get(item)
         self._items[sku] = item
         self._views[item] = view
-        self.more_of[item] = view.ranged is not None or bool(view.others)
+        self.more_of[item] = RANGED * (view.ranged is not None) + NAMED * bool(view.others)
+        if view.ranged is not None:
+            self.range_of[item] = self.ladders.number(view.ranged.range_id or "")
+            self.level_of[item] = view.ranged.rung
         if before is None or before.learned is not learned:
-            self._keep(item, b"" if learned is None else learned.elements)
+            self._keep(item, NOTHING_LEARNED if learned is None else learned)
             self.orders_of[item] = 0 if learned is None else learned.orders
 
-    def _keep(self, item: int, elements: bytes) -> None:
-        length = len(elements) // ELEMENT.itemsize
+    def _keep(self, item: int, row: NeighbourRow) -> None:
+        length = len(row)
         start, _ = self._runs[item]
         if length > self._room[item]:
             room = length + _ROOM - length % _ROOM
-            if self._used + room > len(self._heap):
-                self._heap = with_room(self._heap, self._used + room)
+            self._make_room(self._used + room)
             start, self._room[item] = self._used, room
             self._used += room
-        self._heap[start : start + length] = np.frombuffer(elements, _GATHERED)
+        end = start + length
+        self._terms[start:end], self._met[start:end] = row.terms, row.met
         self._runs[item] = start, length
 
-    def gather(self, refs: Integers, others: list[NeighbourRow]) -> tuple[Integers, npt.NDArray[np.void]]:
-        """The elements of rows, row after row, and where each begins (one bound more than there are rows).
+    def gather(self, refs: Integers, others: list[NeighbourRow]) -> Gathered:
+        """The terms of rows, row after row.
 
         A row is that of the line with this dense index, or `others[~ref]` where `ref` is negative.
         """
@@ -141,13 +165,22 @@ class Lines:
             lengths = np.where(refs < 0, np.diff(at)[other], lengths)
         bounds = np.zeros(len(refs) + 1, np.int64)
         np.cumsum(lengths, out=bounds[1:])
-        return bounds, self._heap.take(runs(starts, lengths)).view(ELEMENT)
+        places = runs(starts, lengths)
+        self._terms.take(places[::_LINE])  # for nothing but having the processor wait for many rows at once
+        return Gathered(bounds, places, self._terms.take(places))
+
+    def met(self, places: Integers) -> npt.NDArray[np.int32]:
+        """The counts that stand beside terms, by their places in the heap. Few are ever asked for."""
+        return self._met.take(places)
 
     def _with_others(self, others: list[NeighbourRow]) -> int:
         """Write rows that are no line's into the room at the end, until the next ones are; where they begin."""
-        elements = np.frombuffer(b"".join([row.elements for row in others]), _GATHERED)
-        end = self._used + len(elements)
-        if end > len(self._heap):
-            self._heap = with_room(self._heap, end)
-        self._heap[self._used : end] = elements
+        terms, met = joined(others)
+        end = self._used + len(terms)
+        self._make_room(end)
+        self._terms[self._used : end], self._met[self._used : end] = terms, met
         return self._used
+
+    def _make_room(self, wanted: int) -> None:
+        if wanted > len(self._terms):
+            self._terms, self._met = with_room(self._terms, wanted), with_room(self._met, wanted)

@@ -7,6 +7,7 @@ bytes: 50 partners take about 900 of them.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
 from typing import Final, NamedTuple
 
 import numpy as np
@@ -47,8 +48,13 @@ class Refused(Struct, frozen=True, gc=False):
     code: str
 
 
-ELEMENT: Final = np.dtype([("weight", np.int64), ("item", np.int32), ("count", np.int32)])
-"""What a row says of one candidate: its weight in `FRACTION`s, its dense index, and a count."""
+ITEM_BITS: Final = 22
+"""Room of a dense index."""
+
+_ITEM: Final = (1 << ITEM_BITS) - 1
+
+_ELEMENT_BYTES: Final = 12
+"""A term and a count."""
 
 _MOST_COUNT: Final = 2**31 - 1
 
@@ -56,7 +62,8 @@ _MOST_COUNT: Final = 2**31 - 1
 class NeighbourRow(Struct, frozen=True, gc=False):
     """Candidates that the SKU with dense index `item` speaks for, by dense index.
 
-    `elements` are records of `ELEMENT`, one a candidate, in native byte order; `orders` is the SKU's own order count.
+    `elements` are a term for each candidate, and behind them a count for each, in native byte order: a term holds the
+    weight in `FRACTION`s and the dense index (`item_of`, `weight_of`). `orders` is the SKU's own order count.
     `source` says who speaks: for the catalogue and for pins counts are 0. `about` names what speaks where it is no
     SKU: the customers that `POPULAR` counted the orders of, the category of the candidates of a `CATEGORY` row.
     """
@@ -69,36 +76,69 @@ class NeighbourRow(Struct, frozen=True, gc=False):
     about: str = ""
 
     def __len__(self) -> int:
-        return len(self.elements) // ELEMENT.itemsize
+        return len(self.elements) // _ELEMENT_BYTES
+
+    @property
+    def terms(self) -> Integers:
+        """The terms of the candidates."""
+        return np.frombuffer(self.elements, np.int64, len(self))
+
+    @property
+    def met(self) -> Indices:
+        """The counts of the candidates, in the order of the terms."""
+        return np.frombuffer(self.elements, np.int32, len(self), 8 * len(self))
 
     def candidates(self) -> list[int]:
         """Dense indices of the candidates."""
-        return self._column("item")
+        items: list[int] = item_of(self.terms).tolist()
+        return items
 
     def whole_weights(self) -> list[int]:
         """The weights of the candidates in their order, in `FRACTION`s."""
-        return self._column("weight")
+        weights: list[int] = weight_of(self.terms).tolist()
+        return weights
 
     def counts(self) -> list[int]:
         """The orders that held both, of the candidates in their order."""
-        return self._column("count")
+        counts: list[int] = self.met.tolist()
+        return counts
 
     def weights(self) -> dict[int, float]:
         """Weight of each candidate, by dense index."""
         pairs = zip(self.candidates(), self.whole_weights(), strict=True)
         return {item: weight / FRACTION for item, weight in pairs}
 
-    def _column(self, name: str) -> list[int]:
-        column: list[int] = np.frombuffer(self.elements, ELEMENT)[name].tolist()
-        return column
+
+def item_of(terms: Integers) -> Integers:
+    """The dense indices in terms, or in any numbers that have one in their last `ITEM_BITS`."""
+    return terms & _ITEM
+
+
+def weight_of(terms: Integers) -> Integers:
+    """The weights in terms, in `FRACTION`s."""
+    return terms >> ITEM_BITS
 
 
 def packed(items: Integers | Indices, weights: Integers, counts: Integers) -> bytes:
-    """The elements of rows: weights in `FRACTION`s and counts of these candidates."""
-    elements = np.empty(len(items), ELEMENT)
-    elements["item"], elements["weight"] = items, weights
-    elements["count"] = np.minimum(counts, _MOST_COUNT)
-    return elements.tobytes()
+    """The elements of a row: weights in `FRACTION`s and counts of these candidates."""
+    return packed_rows(items, weights, counts, [0, len(items)])[0]
+
+
+def packed_rows(
+    items: Integers | Indices, weights: Integers, counts: Integers, bounds: Sequence[int]
+) -> list[bytes]:
+    """The elements of rows: those of row r are at `bounds[r]:bounds[r + 1]`."""
+    terms = ((weights << ITEM_BITS) | items).tobytes()
+    met = np.minimum(counts, _MOST_COUNT).astype(np.int32).tobytes()
+    return [terms[8 * a : 8 * b] + met[4 * a : 4 * b] for a, b in pairwise(bounds)]
+
+
+def joined(rows: Sequence[NeighbourRow]) -> tuple[Integers, Indices]:
+    """The terms of rows, row after row, and their counts."""
+    split = [8 * len(row) for row in rows]
+    terms = b"".join([row.elements[:end] for row, end in zip(rows, split, strict=True)])
+    met = b"".join([row.elements[end:] for row, end in zip(rows, split, strict=True)])
+    return np.frombuffer(terms, np.int64), np.frombuffer(met, np.int32)
 
 
 class Baseline(NamedTuple):
@@ -149,14 +189,13 @@ def neighbour_rows(
         weights *= boosts
 
     at = np.flatnonzero(kept)
-    elements, size = packed(partners[at], _whole(weights[at]), counts[at]), ELEMENT.itemsize
     kept_before = np.concatenate(([0], np.cumsum(kept)))
-    starts = kept_before[ends].tolist()
+    rows = packed_rows(partners[at], _whole(weights[at]), counts[at], kept_before[ends].tolist())
     refused = _refused(ends, kept, supported, partners, counts)
     return [
-        NeighbourRow(item, elements[size * a : size * b], n, refused.get(r, ()))
-        for r, (item, a, b, n) in enumerate(
-            zip(np.asarray(items).tolist(), starts[:-1], starts[1:], own.tolist(), strict=True)
+        NeighbourRow(item, elements, n, refused.get(r, ()))
+        for r, (item, elements, n) in enumerate(
+            zip(np.asarray(items).tolist(), rows, own.tolist(), strict=True)
         )
     ]
 

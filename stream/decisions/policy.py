@@ -198,6 +198,12 @@ class Policy(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
         """Offers to make when a basket asked for so many."""
         return self.max_offers if asked is None else min(asked, MOST_OFFERS)
 
+    def most_alike(self, places: int) -> int:
+        """Cross-sells of one category at most, where there are so many places."""
+        if self.max_per_category is None:
+            return places
+        return self.max_per_category * max(1, -(-places // OFFERS_CAPPED))
+
     def seen_by(self, channel: str, tier: str) -> Policy:
         """The policy as the rules make it for a channel and a tier; it keeps the version of the whole."""
         applying = [rule for rule in self.rules if rule.applies(channel, tier)]
@@ -213,6 +219,11 @@ class Policy(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
         seen = msgspec.structs.replace(self, rules=(), **changed)
         force_setattr(seen, "version", self.version)
         return seen
+
+    @property
+    def bars_any(self) -> bool:
+        """Whether the shop bans anything."""
+        return bool(self.bans or self.banned_categories)
 
     def bars(self, sku: str, category: Iterable[str]) -> bool:
         """Whether the shop bans a product of this SKU and category path."""

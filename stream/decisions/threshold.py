@@ -12,7 +12,7 @@ import msgspec
 from stream.decisions.attribution import place_of
 from stream.decisions.candidates import Considered
 from stream.decisions.explain import why_threshold
-from stream.decisions.scoring import Ranked
+from stream.decisions.ranking import Ranked
 from stream.decisions.views import Views
 from stream.identity import offer_id
 from stream.suggestion import Offer

@@ -26,7 +26,7 @@ from msgspec import Struct
 from stream.decisions.acceptance import NO_ACCEPTANCE, Acceptance
 from stream.decisions.assortment import Assortment
 from stream.decisions.habits import Habits
-from stream.decisions.ladder import Ladder
+from stream.decisions.ladders import Ladders
 from stream.decisions.lines import Lines
 from stream.decisions.neighbours import NeighbourRow
 from stream.decisions.policy import Policy
@@ -46,7 +46,7 @@ class Views(Struct, frozen=True, gc=False, kw_only=True):
 
     `items` are the dense indices of SKUs, of those at least that are lines of the baskets and known. `lines` are by
     SKU or dense index. The `assortment` is by dense index (a SKU that is not in the catalogue is
-    still offerable, without title and price); `ladders` are by range id. `pins` numbers the SKUs that the
+    still offerable, without title and price). `pins` numbers the SKUs that the
     policy pins. `policy` is the one that rows and ladders were made under,
     `scorer` the name of the scorer they were made by. `shoppers` are by customer; `popular` holds
     by (channel, tier) the row of what is ordered most, none where it is no reason.
@@ -55,7 +55,6 @@ class Views(Struct, frozen=True, gc=False, kw_only=True):
     items: Mapping[str, int]
     lines: Lines
     assortment: Assortment
-    ladders: Mapping[str, Ladder] = {}
     pins: Mapping[str, int] = {}
     shoppers: Mapping[str, Shopper] = {}
     popular: Mapping[tuple[str, str], NeighbourRow] = {}
@@ -63,6 +62,11 @@ class Views(Struct, frozen=True, gc=False, kw_only=True):
     policy: Policy = Policy()
     scorer: str = ""
     window_days: int = 90
+
+    @property
+    def ladders(self) -> Ladders:
+        """The ladders of the ranges that lines stand in."""
+        return self.lines.ladders
 
     @property
     def skus(self) -> Sequence[str]:

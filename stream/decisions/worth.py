@@ -12,7 +12,7 @@ from typing import Final
 from stream.decisions.acceptance import ALMOST_SURE
 from stream.decisions.attribution import CROSS_SELL, NO_BAND, Place, tier_word
 from stream.decisions.candidates import Considered
-from stream.decisions.scoring import Ranked
+from stream.decisions.ranking import Ranked
 from stream.decisions.views import Views
 
 MOST_LIFT: Final = 2.0

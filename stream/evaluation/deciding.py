@@ -19,7 +19,8 @@ from stream.decisions.complements import Complements
 from stream.decisions.decide import decide_batch
 from stream.decisions.fitted_rows import FittedWeights, fitted_rows, with_baseline
 from stream.decisions.habits import Habits, own_rows
-from stream.decisions.ladder import Ladder, build_ladder
+from stream.decisions.ladder import build_ladder
+from stream.decisions.ladders import Ladders
 from stream.decisions.lines import UNJUDGED, Lines, line_view
 from stream.decisions.model import Basket, Product, product_of
 from stream.decisions.neighbours import NeighbourRow, neighbour_rows
@@ -148,7 +149,6 @@ class Decider:
             items=self._index,
             lines=self._line_views(list(dict.fromkeys([*lines, *rungs])), scorer),
             assortment=self._goods,
-            ladders=self._ladders,
             shoppers=shoppers,
             popular=popular,
             policy=self._policy,
@@ -198,7 +198,7 @@ class Decider:
             for line, each in zip(ordered, said, strict=True)
         }
         sampled = self._sampled(lines, learned, scorer)
-        views = Lines()
+        views = Lines(ladders=self._ladders)
         for line in lines:
             sku, product = self._skus[line], self._goods.products[line]
             named, row = self._complements.row(sku, product, self._index, self._boost), learned.get(line)
@@ -249,9 +249,9 @@ class Decider:
         return [of_item.get(row.item, row) for row in rows]
 
 
-def _ladders(products: Sequence[Product], policy: Policy) -> dict[str, Ladder]:
+def _ladders(products: Sequence[Product], policy: Policy) -> Ladders:
     members: dict[str, list[Product]] = {}
     for product in products:
         if product.range_id is not None:
             members.setdefault(product.range_id, []).append(product)
-    return {name: build_ladder(tuple(held), policy) for name, held in members.items()}
+    return Ladders({name: build_ladder(tuple(held), policy) for name, held in members.items()})

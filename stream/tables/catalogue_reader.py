@@ -58,7 +58,8 @@ class CatalogueReader:
         ranges = {product.range_id or "": None for product in lines}
         if not ranges:
             return
-        asked = {cache.ranges.setdefault(name, len(cache.ranges)): name for name in ranges}
+        ladders = cache.lines.ladders
+        asked = {ladders.number(name): name for name in ranges}
         stale = cache.ladders_read.stale(np.array(list(asked), np.int64), now_s)
         if not len(stale):
             return
@@ -71,7 +72,7 @@ class CatalogueReader:
             held = tuple(p for p in products if p is not None and p.range_id == name)
             if held != cache.ladder_members.get(name):
                 cache.ladder_members[name] = held
-                cache.ladders[name] = build_ladder(held, policy)
+                ladders.put(name, build_ladder(held, policy))
         cache.ladders_read.read(stale, now_s)
 
 

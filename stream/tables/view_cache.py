@@ -14,7 +14,6 @@ import numpy.typing as npt
 
 from stream.decisions.assortment import Assortment
 from stream.decisions.habits import Habits
-from stream.decisions.ladder import Ladder
 from stream.decisions.lines import UNJUDGED, Lines, line_view
 from stream.decisions.model import Product
 from stream.decisions.neighbours import NeighbourRow
@@ -108,9 +107,7 @@ class ViewCache:
         self.named: dict[int, NeighbourRow] = {}
         self.diaries: dict[str, Diary] = {}
         self.sampled: dict[int, tuple[NeighbourRow, ...]] = {}
-        self.ladders: dict[str, Ladder] = {}
         self.ladder_members: dict[str, tuple[Product, ...]] = {}
-        self.ranges: dict[str, int] = {}
         self.order_counts: Items = np.zeros(_FIRST_ROOM, np.int64)
         self.total_orders = 0
         self._candidates: dict[int, Items] = {}

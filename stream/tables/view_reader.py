@@ -120,7 +120,7 @@ class ViewReader:
         await self._read_products(lines)
         ranged = [p for line in lines.tolist() if (p := self._product(line)) and p.range_id is not None]
         await self._catalogue.read_ladders(self._cache, ranged, self._policy, self._number, now_s)
-        rungs = self._cache.number(rungs_above(ranged, self._cache.ladders))
+        rungs = self._cache.number(rungs_above(ranged, self._cache.lines.ladders))
         await self._read_candidates(np.concatenate([lines, np.array(rungs, np.int64)]), now_s, keep_back)
         pinned = self._policy.pinned()
         pins = dict(zip(pinned, self._cache.number(pinned), strict=True))
@@ -159,7 +159,6 @@ class ViewReader:
             items=items,
             lines=cache.lines,
             assortment=cache.assortment,
-            ladders=cache.ladders,
             pins=pins,
             shoppers=personal.shoppers(cache, baskets, scorer, self._boosts),
             popular=personal.popular(cache, baskets, heads, scorer, self._boosts),

@@ -10,6 +10,7 @@ from stream.decisions.assortment import Assortment
 from stream.decisions.complements import Complements
 from stream.decisions.decide import decide_batch
 from stream.decisions.ladder import build_ladder
+from stream.decisions.ladders import Ladders
 from stream.decisions.lines import Lines, line_view
 from stream.decisions.model import Basket, BasketLine, Decision, Product
 from stream.decisions.neighbours import neighbour_rows
@@ -120,10 +121,10 @@ def views(
                     ),
                 )
                 for sku, item in index.items()
-            }
+            },
+            Ladders({name: build_ladder(entries, policy) for name, entries in by_range.items()}),
         ),
         assortment=assortment,
-        ladders={name: build_ladder(entries, policy) for name, entries in by_range.items()},
         pins={sku: index[sku] for sku in policy.pinned()},
     )
 

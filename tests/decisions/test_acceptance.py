@@ -176,5 +176,5 @@ def test_a_token_that_is_none_of_ours_is_refused(token: str) -> None:
 
 
 def test_a_tier_that_is_no_plain_word_is_counted_with_the_others() -> None:
-    assert AddedTokens("gold|x")["bags"] == "cross_sell|-|other|bags"
-    assert place_of(AddedTokens("gold")["a|b"]) == ("cross_sell", NO_BAND, "gold", "a|b")
+    assert AddedTokens("gold|x", ["", "bags"])[1] == "cross_sell|-|other|bags"
+    assert place_of(AddedTokens("gold", ["a|b"])[0]) == ("cross_sell", NO_BAND, "gold", "a|b")

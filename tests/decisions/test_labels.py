@@ -54,7 +54,7 @@ class Shelf:
             self.labels.forget(item)
 
     def read(self, *items: int) -> list[Label]:
-        return self.labels.read(np.array(items, np.int64))
+        return list(zip(*self.labels.read(np.array(items, np.int64)), strict=True))
 
     def asked_for(self, *items: int) -> list[int]:
         """Who is asked for anew when these are read."""
@@ -185,7 +185,7 @@ def test_the_labels_of_an_assortment_follow_its_products() -> None:
     tea, milk = goods.add("tea", product("tea", title="Green\0tea")), goods.add("milk")
     tails = [offer_tail("cross_sell", sku) for sku in ("tea", "milk")]
 
-    assert goods.labels.read(np.array([tea, milk])) == [
+    assert list(zip(*goods.labels.read(np.array([tea, milk])), strict=True)) == [
         (tails[0], "tea", "Green\0tea"),
         (tails[1], "milk", None),
     ]
@@ -193,4 +193,7 @@ def test_the_labels_of_an_assortment_follow_its_products() -> None:
     goods.put(tea, product("tea", title=None))
     goods.put(milk, product("milk", title="\x01"))
 
-    assert goods.labels.read(np.array([milk, tea])) == [(tails[1], "milk", "\x01"), (tails[0], "tea", None)]
+    assert list(zip(*goods.labels.read(np.array([milk, tea])), strict=True)) == [
+        (tails[1], "milk", "\x01"),
+        (tails[0], "tea", None),
+    ]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import msgspec
 import pytest
 
+from stream.decisions.lines import Lines
 from stream.decisions.policy import Policy
 from tests.decisions.shop import basket as basket_of
 from tests.decisions.shop import decide, product, rung, views
@@ -123,7 +124,9 @@ def test_the_grid_of_a_line_that_left_the_catalogue_starts_at_the_first_rung() -
     held = product("gone", 1000, range_id="range", rung=1)
     known = views([rung("a", 1, 1000), rung("b", 2, 1200), held])
     without = views([rung("a", 1, 1000), rung("b", 2, 1200)])
-    mixed = msgspec.structs.replace(known, ladders=without.ladders)
+    mixed = msgspec.structs.replace(
+        known, lines=Lines({sku: known.lines[sku] for sku in known.items}, without.ladders)
+    )
 
     offer = decide(basket_of(("gone", 1000)), mixed).offers[0]
 

@@ -11,8 +11,16 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from stream.decisions.lines import Lines, LineView, line_view
-from stream.decisions.neighbours import CATALOGUE, ELEMENT, NOBODY, NeighbourRow, packed, told_row
+from stream.decisions.lines import NAMED, RANGED, Lines, LineView, line_view
+from stream.decisions.neighbours import (
+    CATALOGUE,
+    FRACTION,
+    MOST_WEIGHT,
+    NOBODY,
+    NeighbourRow,
+    packed,
+    told_row,
+)
 from tests.decisions.shop import product, rung
 
 
@@ -23,12 +31,10 @@ def row(length: int, mark: int = 1, item: int = 0, orders: int = 0) -> Neighbour
 
 
 def parts(lines: Lines, refs: Sequence[int], others: list[NeighbourRow]) -> list[bytes]:
-    """The elements gathered, row by row."""
-    bounds, elements = lines.gather(np.array(refs, np.int64), others)
-    assert elements.dtype == ELEMENT
-    assert (len(bounds), bounds[0], bounds[-1]) == (len(refs) + 1, 0, len(elements))
-    edges = bounds.tolist()
-    return [elements[a:b].tobytes() for a, b in pairwise(edges)]
+    """The elements gathered, row by row: terms, and their counts behind them."""
+    bounds, places, terms = lines.gather(np.array(refs, np.int64), others)
+    assert (len(bounds), bounds[0], bounds[-1]) == (len(refs) + 1, 0, len(terms))
+    return [terms[a:b].tobytes() + lines.met(places[a:b]).tobytes() for a, b in pairwise(bounds.tolist())]
 
 
 @contextmanager
@@ -78,11 +84,11 @@ def test_a_line_has_more_to_say_when_it_stands_in_a_range_or_others_speak_for_it
 
     for view, more in (
         (line_view(0, None, None, None), 0),
-        (line_view(0, None, None, ranged), 1),
+        (line_view(0, None, None, ranged), RANGED),
         (line_view(0, row(1), None, plain), 0),
-        (line_view(0, row(1), named, plain), 1),
-        (line_view(0, row(1), None, plain, (named,)), 1),
-        (line_view(0, row(1), named, ranged), 1),
+        (line_view(0, row(1), named, plain), NAMED),
+        (line_view(0, row(1), None, plain, (named,)), NAMED),
+        (line_view(0, row(1), named, ranged), RANGED + NAMED),
         (line_view(0, row(1), None, None), 0),
     ):
         lines.put("a", view)
@@ -104,7 +110,7 @@ def test_a_row_that_stays_is_kept_when_something_else_of_its_line_changes() -> N
     lines = Lines({"a": LineView(0, learned)})
     lines.put("a", LineView(0, learned, (row(1),)))
 
-    assert (parts(lines, [0], []), lines.orders_of[0], lines.more_of[0]) == ([learned.elements], 9, 1)
+    assert (parts(lines, [0], []), lines.orders_of[0], lines.more_of[0]) == ([learned.elements], 9, NAMED)
 
 
 LENGTHS = st.integers(0, 4) | st.sampled_from([15, 16, 17, 31, 32, 33, 47, 50]) | st.none()
@@ -158,7 +164,7 @@ def test_rows_of_others_take_the_room_of_the_next_ones() -> None:
                 second.elements,
             ]
 
-        assert len(lines._heap) == 64
+        assert len(lines._terms) == len(lines._met) == 64
 
 
 def test_a_heap_grows_by_rows_of_lines_and_by_rows_of_others() -> None:
@@ -179,18 +185,28 @@ def test_a_row_that_is_made_anew_mostly_fits_where_it_was() -> None:
             for item in (0, 1):
                 lines.put(str(item), LineView(item, row(17 + n % 16, n + item)))
 
-        assert len(lines._heap) == 64
+        assert len(lines._terms) == len(lines._met) == 64
         assert parts(lines, [1, 0], []) == [row(24, 1_000).elements, row(24, 999).elements]
 
 
 def test_what_was_gathered_does_not_change_with_the_lines() -> None:
     lines = Lines({"a": LineView(0, row(3, 1))})
-    _, elements = lines.gather(np.array([0, ~0]), [row(2, 2)])
-    before = elements.tobytes()
+    _, _, terms = lines.gather(np.array([0, ~0]), [row(2, 2)])
+    before = terms.tobytes()
     lines.put("a", LineView(0, row(3, 3)))
     lines.gather(np.array([~0]), [row(2, 4)])
 
-    assert elements.tobytes() == before == row(3, 1).elements + row(2, 2).elements
+    assert terms.tobytes() == before == row(3, 1).terms.tobytes() + row(2, 2).terms.tobytes()
+
+
+def test_a_term_holds_any_weight_and_any_item() -> None:
+    weights = np.array([MOST_WEIGHT * FRACTION, -MOST_WEIGHT * FRACTION, 0, 1, -1])
+    items = np.array([2**22 - 1, 2**22 - 1, 0, 5, 2**22 - 1])
+    held = NeighbourRow(0, packed(items, weights, np.array([2**40, 0, 1, 2, 3])))
+
+    assert (held.whole_weights(), held.candidates()) == (weights.tolist(), items.tolist())
+    assert held.counts() == [2**31 - 1, 0, 1, 2, 3]
+    assert len(held) == 5
 
 
 def test_of_no_rows_nothing_is_gathered() -> None:

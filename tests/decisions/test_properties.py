@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Any
 
 import msgspec
@@ -12,10 +13,13 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from stream.decisions.candidates import consider
 from stream.decisions.decide import decide_batch
 from stream.decisions.model import Basket, BasketLine, Product
 from stream.decisions.neighbours import FRACTION
 from stream.decisions.policy import Companion, Pin, Policy, Rule
+from stream.decisions.scoring import ROWS_AT_ONCE, in_chunks
+from stream.decisions.settled import FEW
 from stream.decisions.views import Views
 from stream.decisions.window import DAY_MS
 from tests.decisions.shop import NOW_MS, ORDERS, decide, offered, product, views
@@ -205,7 +209,8 @@ def test_a_batch_says_what_each_basket_alone_would_hear(
     together = encoded(decide_batch([asked[at] for at in order], known, policy, NOW_MS))
 
     assert together == [alone[at] for at in order]
-    assert encoded(decide_batch(asked, known, policy, NOW_MS)) == alone
+    # So many are settled, and found to be without a step, at once.
+    assert encoded(decide_batch(asked * FEW, known, policy, NOW_MS)) == alone * FEW
 
 
 @settings(max_examples=80, deadline=None)
@@ -302,3 +307,22 @@ def test_a_basket_of_two_thousand_lines_is_answered_like_any_other() -> None:
             best[b] += count
     assert {offer.sku for offer in decision.offers} <= {sku for sku, _ in best.most_common(200)}
     assert encoded([small]) == encoded([decide(basket_of(skus[0]), known)])
+
+
+@settings(deadline=None)
+@given(st.lists(st.integers(0, 9) | st.sampled_from([700, 2_500]), max_size=40), st.sampled_from([1, 20, 60]))
+def test_chunks_hold_every_basket_once_and_fit(sizes: list[int], times: int) -> None:
+    one = consider(basket_of("a"), views(), Policy(), NOW_MS)
+    of_size = {size: msgspec.structs.replace(one, refs=[0] * size) for size in sizes}
+    considered = [of_size[size] for size in sizes] * times
+
+    chunks = list(in_chunks(considered))
+
+    assert sorted(at for chunk in chunks for at in chunk) == list(range(len(considered)))
+    for chunk in chunks:
+        rows = [len(considered[at].refs) for at in chunk]
+        assert len(chunk) == 1 or (sum(rows) <= ROWS_AT_ONCE and len(rows) * max(rows) <= 2 * ROWS_AT_ONCE)
+    # Two that follow each other would not fit into one.
+    for before, after in pairwise(chunks):
+        rows = [len(considered[at].refs) for at in (*before, after[0])]
+        assert sum(rows) > ROWS_AT_ONCE or len(rows) * max(rows) > 2 * ROWS_AT_ONCE

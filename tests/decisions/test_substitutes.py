@@ -47,8 +47,9 @@ def row(
 ) -> NeighbourRow:
     """A learned row of (weight, orders that held both) by item."""
     found = [(i, w, n) for i, (w, n) in partners.items()] if isinstance(partners, Mapping) else partners
-    items, weights, counts = (np.array([part[at] for part in found]) for at in range(3))
-    return NeighbourRow(item, packed(items, np.rint(weights * FRACTION).astype(np.int64), counts), orders)
+    items, counts = (np.array([part[at] for part in found], np.int64) for at in (0, 2))
+    weights = np.rint(np.array([part[1] for part in found]) * FRACTION).astype(np.int64)
+    return NeighbourRow(item, packed(items, weights, counts), orders)
 
 
 def test_what_is_bought_beside_a_line_of_its_range_is_added_and_not_put_in_its_place() -> None:

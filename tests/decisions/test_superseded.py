@@ -67,6 +67,12 @@ def test_the_complements_of_a_replaced_line_count_beside_its_co_purchases() -> N
     assert replaced(stepped_up(spoken_for((ORDERS, bought), (CATALOGUE, {"c": 1.0})))) == ["c", "u", "v"]
 
 
+def test_what_the_catalogue_names_for_a_line_that_was_never_ordered_is_lost_with_it() -> None:
+    known = views([rung("a", 1, 1000, complements=(("x", 1.0),)), rung("b", 2, 1100)])
+
+    assert replaced(stepped_up(known)) == ["x"]
+
+
 @pytest.mark.parametrize("source", [POPULAR, CATEGORY, LATER])
 def test_what_is_a_mere_guess_about_a_line_is_no_loss(source: int) -> None:
     known = spoken_for((ORDERS, {"x": 0.5}), (source, {"x": -0.4, "guess": 1.0}), (CATALOGUE, {"y": 0.25}))
@@ -113,7 +119,7 @@ def test_what_several_replaced_lines_speak_for_is_told_by_what_they_lose_togethe
 def without_line(known: Views, sku: str) -> Views:
     """The same views, that know nothing of a SKU as a line."""
     left = {other: known.lines[other] for other in known.items if other != sku}
-    return msgspec.structs.replace(known, lines=Lines(left))
+    return msgspec.structs.replace(known, lines=Lines(left, known.ladders))
 
 
 def test_a_rung_that_no_view_is_of_is_offered_and_lent_the_lines_co_purchases() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import msgspec
 import pytest
 
+from stream.decisions.lines import Lines
 from stream.decisions.policy import Policy
 from tests.decisions.shop import NOW_MS, codes, decide, offered, product, rung, views
 from tests.decisions.shop import basket as basket_of
@@ -202,7 +203,7 @@ def test_after_the_order_only_services_and_subscriptions_are_upsold() -> None:
 
 def test_a_ladder_that_was_not_read_makes_no_upsell() -> None:
     known = views([product("a", 1000, range_id="lost", rung=1), product("b", 1100, range_id="lost", rung=2)])
-    unread = msgspec.structs.replace(known, ladders={})
+    unread = msgspec.structs.replace(known, lines=Lines({sku: known.lines[sku] for sku in known.items}))
 
     assert offered(decide(basket_of(("a", 1000)), known)) == ["b"]
     assert offered(decide(basket_of(("a", 1000)), unread)) == []
