@@ -66,24 +66,39 @@ def judged(
 
     `own` are the orders of the line, `orders` those of each partner, by dense index, `total` those of the shop.
     """
-    of_range, range_of = goods.range_of[item], goods.range_of
+    of_range = goods.range_of[item]
     if not of_range:
         return UNJUDGED
+    in_range = goods.range_of.take(partners) == of_range
+    met, its = together[~in_range], orders[partners[~in_range]]
+    lines, of = as_chance_has_it(own, total, int(met.sum()), int(its.sum()))
     alike = [
         (other, met, int(orders[other]))
-        for other, met in zip(partners.tolist(), together.tolist(), strict=True)
-        if range_of[other] == of_range
+        for other, met in zip(partners[in_range].tolist(), together[in_range].tolist(), strict=True)
     ]
     return Judged(
         frozenset(other for other, met, its in alike if are_bought_together(met, own, its, total)),
-        frozenset(other for other, met, its in alike if is_as_by_chance(met, own, its, total)),
+        frozenset(other for other, met, its in alike if is_as_by_chance(met, lines, its, of)),
     )
+
+
+def as_chance_has_it(own: int, total: int, met: int, its: int) -> tuple[int, int]:
+    """Of how many orders of another product how many hold a line as well, were neither bought because of the other.
+
+    That is `own` of `total` where orders are large. Small orders have no room for both: then all that the line was
+    bought with was met less often than that, `met` times in `its` orders, and so is whatever else goes its own way.
+
+    >>> as_chance_has_it(500, 10_000, 300, 4_000), as_chance_has_it(500, 10_000, 100, 4_000)
+    ((500, 10000), (100, 4000))
+    """
+    return (met, its) if met * total < own * its else (own, total)
 
 
 def is_as_by_chance(together: int, orders: int, other_orders: int, total: int) -> bool:
     """Whether so many of `total` orders held both of two products as chance has it, or more, and enough to tell.
 
-    What replaces each other is hardly ever bought together.
+    What replaces each other is hardly ever bought together. Of the first product's orders and `total` only the ratio
+    counts (`as_chance_has_it`).
 
     >>> [is_as_by_chance(together, 500, 1000, 10_000) for together in (35, 36)]
     [False, True]

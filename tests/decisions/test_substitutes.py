@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from stream.decisions import substitutes
+from stream.decisions.assortment import Assortment
 from stream.decisions.examine import examine
 from stream.decisions.ladder import build_ladder
 from stream.decisions.lines import UNJUDGED, Judged, Lines, LineView
@@ -23,6 +24,7 @@ from stream.decisions.substitutes import (
     are_bought_together,
     has_other_use,
     is_as_by_chance,
+    judged,
     spoken_against,
 )
 from stream.decisions.views import Views
@@ -271,6 +273,28 @@ def test_the_use_of_a_rung_is_that_of_the_formula_in_any_order(
     shuffled = row(0, line_orders, data.draw(st.permutations(line)))
 
     assert has_other_use(shuffled, row(1, rung_orders, data.draw(st.permutations(rung)))) is reckoned
+
+
+def test_where_orders_are_small_chance_has_less_room() -> None:
+    goods = Assortment()
+    for entry in DEPARTMENT:
+        goods.add(entry.sku, entry)
+    bottle, cage, _, wax = range(4)
+    orders = np.array([500, 1_000, 40, 2_000])
+
+    def let_in(cages: int, waxes: int, partners: Sequence[int] = (cage, wax)) -> bool:
+        counts = np.array([{cage: cages, wax: waxes}[item] for item in partners], np.int64)
+        found = judged(bottle, 500, np.array(partners), counts, goods, orders, 10_000)
+        return found.lets_in(cage)
+
+    # By chance 50 of the cage's orders hold a bottle; where of the wax's hold half as many as chance has it, 25.
+    assert [let_in(cages, 100) for cages in (35, 36)] == [False, True]
+    assert [let_in(cages, 50) for cages in (14, 15)] == [False, True]
+    # Too few of either say nothing, as before.
+    assert not let_in(30, 19)
+    # What is bought together more often than chance has it makes no other pair rarer than chance.
+    assert [let_in(cages, 900) for cages in (35, 36)] == [False, True]
+    assert [let_in(cages, 0, [cage]) for cages in (35, 36)] == [False, True]
 
 
 @given(st.integers(0, 500), st.integers(1, 500), st.integers(1, 500), st.integers(1_000, 100_000))
