@@ -61,6 +61,7 @@ class Decider:
         recent: RecentOrders | None = None,
     ) -> None:
         self._counts, self._neighbourhoods, self._policy = counts, neighbourhoods, policy
+        self._without_upsells = replace(policy, max_upsells=0)
         self._currency, self._complements = currency, Complements(policy)
         products = {item.sku: product_of(product_event(item, currency, LONG_AGO)) for item in catalogue}
         self._skus = [*skus, *sorted(products.keys() - set(skus))]
@@ -89,16 +90,31 @@ class Decider:
         most: int = TOP,
         channel: str = CHANNEL,
     ) -> list[int]:
-        """What a worker would offer to add to these lines, best first, by number of the SKU.
+        """What a worker would offer beside these lines, best first, by number of the SKU.
 
-        What takes a line's place is no answer to the question what else was bought: so many offers more are asked for.
-        What is only in the catalogue counts as an offer, too: numbers go on behind those of the SKUs that are ordered.
+        What takes a line's place takes none of these: so many offers more are asked for. It is offered all the same,
+        and stands where it would, were it added; where it would not be, it is no answer to the question what else was
+        bought. What is only in the catalogue counts as an offer, too: numbers go on behind those of what is ordered.
         """
-        offers = self.decide(lines, scorer, habits, at_ms, measured=measured, most=most, channel=channel)
-        if instead := sum(offer.replaces_sku is not None for offer in offers):
-            more = most + instead
-            offers = self.decide(lines, scorer, habits, at_ms, measured=measured, most=more, channel=channel)
-        return [self._index[offer.sku] for offer in offers if offer.replaces_sku is None]
+
+        def ask(most: int, policy: Policy) -> list[Offer]:
+            return self.decide(
+                *(lines, scorer, habits, at_ms),
+                measured=measured,
+                most=most,
+                channel=channel,
+                policy=policy,
+            )
+
+        offers = ask(most, self._policy)
+        if instead := {offer.sku for offer in offers if offer.replaces_sku is not None}:
+            offers = ask(most + len(instead), self._policy)
+        added = [offer.sku for offer in offers if offer.replaces_sku is None]
+        if instead:
+            for place, offer in enumerate(ask(most, self._without_upsells)):
+                if offer.sku in instead:
+                    added.insert(place, offer.sku)
+        return [self._index[sku] for sku in added[:most]]
 
     def decide(
         self,
@@ -110,6 +126,7 @@ class Decider:
         measured: bool,
         most: int = TOP,
         channel: str = CHANNEL,
+        policy: Policy | None = None,
     ) -> list[Offer]:
         """The offers of the decision core; a customer with these habits asks for so many."""
         basket = Basket(
@@ -124,7 +141,7 @@ class Decider:
             customer=None if habits is None else CUSTOMER,
         )
         views = self._views(lines, scorer, habits, measured, channel)
-        return decide_batch([basket], views, self._policy, at_ms)[0].offers
+        return decide_batch([basket], views, policy or self._policy, at_ms)[0].offers
 
     def _price(self, item: int) -> int:
         product = self._goods.products[item]

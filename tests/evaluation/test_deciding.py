@@ -156,6 +156,31 @@ async def test_a_decision_from_counts_is_that_of_a_worker(
         assert bool(told["CATEGORY_PAIR"]) is bool(told["NEXT_RUNG"]) is bool(catalogue)
 
 
+def test_what_is_offered_in_a_lines_place_is_ranked_where_it_would_be_added() -> None:
+    skus = ["bag", "bigger bag", "tag", "strap"]
+    counts = PairCounts(skus)
+    for n in range(800):
+        counts.add([item for item in range(4) if (n >> item) % 2 or (item == 2 and n % 3 == 0)])
+    bags = [
+        CatalogItem(sku=sku, title=sku, price=Decimal(price), range_id="bags", rung=rung)
+        for rung, (sku, price) in enumerate((("bag", 10), ("bigger bag", 12)))
+    ]
+    decider = Decider(counts, Neighbourhoods(counts), skus, POLICY, bags, "EUR")
+    popular = next(scorer for scorer in GRID if scorer.name == "popularity")
+
+    offers = decider.decide([0], popular, None, AT_MS, measured=True)
+
+    assert [(offer.kind, offer.sku) for offer in offers] == [
+        ("upsell", "bigger bag"),
+        ("cross_sell", "tag"),
+        ("cross_sell", "strap"),
+    ]
+    # Bags are bought together as chance has it: the bigger one might be added as well, between the two.
+    assert decider.offers([0], popular, None, AT_MS, measured=True) == [2, 1, 3]
+    assert decider.offers([0], popular, None, AT_MS, measured=True, most=2) == [2, 1]
+    assert decider.offers([0], popular, None, AT_MS, measured=True, most=1) == [2]
+
+
 def test_with_a_catalogue_its_rules_decide_too() -> None:
     counts = PairCounts(["bag", "bigger bag", "tag"])
     for _ in range(9):
