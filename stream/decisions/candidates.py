@@ -72,12 +72,8 @@ def consider_all(
         cart = items[ends[at] : ends[at + 1]]
         if not complete:
             cart = [item for item in cart if item != NONE]
-        policy, upsells, begin, end = (
-            seen[basket.channel, basket.tier],
-            without_step.get(at),
-            told[at],
-            told[at + 1],
-        )
+        policy, upsells = seen[basket.channel, basket.tier], without_step.get(at)
+        begin, end = told[at], told[at + 1]
         known = basket.customer is not None and basket.customer in views.shoppers
         if nobody_else and not known and (upsells is not None or begin == end):
             at_ms = now_ms if basket.at_ms is None else basket.at_ms
