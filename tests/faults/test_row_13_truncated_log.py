@@ -41,7 +41,8 @@ async def test_orders_deleted_before_they_were_counted_stop_the_worker_until_the
         await arena.publish(arena.log.step(20, 5))
     whole = await Log.read(arena.group, set())
     end = (await arena.group.ends([ORDERS]))[TopicPartition(arena.prefix + ORDERS, 0)]
-    begins = arena.dice.randint(needed + 1, end)
+    # Of a log that ends where it begins nothing is read, and so nothing committed until something is sent.
+    begins = arena.dice.randint(needed + 1, end - 1)
     await cut(arena, ORDERS, 0, begins)
 
     refusing = await arena.start_worker()
