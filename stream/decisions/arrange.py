@@ -108,7 +108,7 @@ def _pick(draft: Draft, most: int, places: int, ranked: Iterable[Ranked], views:
         of_range = goods.range_of[item] if ranged else 0
         if item in cart:
             code = IN_CART
-        elif item in again or (of_range and views.skus[item] in upsold):
+        elif item in again or (upsold and views.skus[item] in upsold):
             continue
         elif score <= floor:
             code = BELOW_CONFIDENCE

@@ -5,8 +5,10 @@ from __future__ import annotations
 import msgspec
 import pytest
 
-from stream.decisions.lines import Lines
+from stream.decisions.lines import Lines, line_view
+from stream.decisions.neighbours import ORDERS, NeighbourRow, told_row
 from stream.decisions.policy import Policy
+from stream.decisions.views import Views
 from tests.decisions.shop import NOW_MS, codes, decide, offered, product, rung, views
 from tests.decisions.shop import basket as basket_of
 
@@ -207,6 +209,24 @@ def test_a_ladder_that_was_not_read_makes_no_upsell() -> None:
 
     assert offered(decide(basket_of(("a", 1000)), known)) == ["b"]
     assert offered(decide(basket_of(("a", 1000)), unread)) == []
+
+
+def test_a_rung_that_left_its_range_after_the_ladder_was_read_is_not_offered_twice() -> None:
+    known = views([rung("a", 1, 1000), rung("b", 2, 1200), product("c")], {("a", "c"): 60, ("b", "c"): 50})
+    known = msgspec.structs.replace(known, lines=Lines({"a": known.lines["a"]}, known.ladders))
+    known.lines.put(
+        "a", line_view(known.items["a"], told(known, {"b": 0.5, "c": 0.4}), None, rung("a", 1, 1000))
+    )
+    known.assortment.put(known.items["b"], product("b", 1200))
+
+    decision = decide(basket_of(("a", 1000)), known)
+
+    assert [(offer.kind, offer.sku) for offer in decision.offers] == [("upsell", "b"), ("cross_sell", "c")]
+
+
+def told(known: Views, weights: dict[str, float]) -> NeighbourRow:
+    """A learned row of the line `a`."""
+    return told_row(ORDERS, known.items["a"], {known.items[sku]: weight for sku, weight in weights.items()})
 
 
 def test_a_product_without_a_price_is_no_rung() -> None:
